@@ -1,0 +1,1 @@
+"""What people look at: the web interface, its live feed and the pages that ship with it."""

@@ -1,0 +1,1 @@
+"""What sensors say of themselves, or what we infer of them, turned into health records and outages."""

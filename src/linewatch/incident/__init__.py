@@ -1,0 +1,1 @@
+"""Tracks and outages become incidents: what a person has to deal with, and why."""

@@ -1,0 +1,1 @@
+"""Incidents leave the house: messages to other systems and to people."""

@@ -1,0 +1,1 @@
+"""Pure kernels: arrays and state go in, arrays and state come out."""

@@ -1,0 +1,1 @@
+"""Scenes played as if they were real: blocks or detections, with the truth beside them."""

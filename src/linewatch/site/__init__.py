@@ -1,0 +1,1 @@
+"""WHERE: lines, sections, places, sensors, and how well each metre is watched."""

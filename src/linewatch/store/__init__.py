@@ -1,0 +1,1 @@
+"""Bytes and rows that outlive the process: journal, archive, outbox and users."""

@@ -1,0 +1,1 @@
+"""Detections become tracks: predict, associate, update, initiate and delete along the line."""
