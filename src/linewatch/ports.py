@@ -1,0 +1,176 @@
+"""Narrow shapes through which the rooms meet. `app` puts real things into them; nobody else knows who is behind.
+
+A **step** is a stage between source and store: settings fixed when it is made, state handed in and out, time handed in
+as a tick. It reads no file, no clock and no unseeded random number, and it does not change the state that it is given:
+the same state, batch and tick give the same answer, always (a step may reuse the arrays of the state it is given
+only where its class says so; callers must not use an old state after a step).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, Protocol, TypeVar
+
+import msgspec
+
+from linewatch.records import Block, Incident, Record, Tick
+
+StateT = TypeVar("StateT")
+Item = Record | Block
+Batch = Sequence[Item]
+Delivery = Literal["replayable", "acknowledged", "ephemeral"]
+
+
+class Step(Protocol[StateT]):
+    """A pure stage with declared state."""
+
+    @property
+    def key(self) -> str:
+        """What this instance works on: a sensor, a line and section, or the site."""
+        ...
+
+    @property
+    def state_type(self) -> type[StateT]:
+        """Type of the state, for `records.state.thaw`."""
+        ...
+
+    def initial(self) -> StateT:
+        """The state before any input."""
+        ...
+
+    def step(self, state: StateT, batch: Batch, tick: Tick) -> tuple[StateT, tuple[Record, ...]]:
+        """Take what came for this tick, give the new state and what follows from it. An empty batch is silence."""
+        ...
+
+
+AnyStep = Step[Any]
+
+
+class Source(Protocol):
+    """Something outside that gives records. It owns its position and is told how far time has come; it never blocks."""
+
+    @property
+    def name(self) -> str:
+        """Unique within a site."""
+        ...
+
+    @property
+    def delivery(self) -> Delivery:
+        """`replayable`: can be read again from a position; `acknowledged`: repeats until committed; `ephemeral`: gone."""
+        ...
+
+    @property
+    def lateness_s(self) -> float:
+        """How long its records may wait for order, 0 to 0.5 for a fast source; later ones enter the late lane."""
+        ...
+
+    def poll(self, until_ns: int) -> Iterable[Item]:
+        """All that has arrived since the last poll and is stamped, or was received, before `until_ns`."""
+        ...
+
+    def position(self) -> str:
+        """Where the next poll goes on: kept with the commit, given to `seek` after a restart."""
+        ...
+
+    def seek(self, position: str) -> None:
+        """Go on from a position that was committed. Raises `InputError` where that is no longer possible."""
+        ...
+
+    def committed(self, position: str) -> None:
+        """What came before this position is safe on disk: an `acknowledged` source may now say so to its sender."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+class Recording(Source, Protocol):
+    """A source that has a beginning and an end, known before it is read."""
+
+    @property
+    def start_ns(self) -> int:
+        """Time of the first record."""
+        ...
+
+    @property
+    def end_ns(self) -> int:
+        """Time after the last record."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what is recorded: a resumed replay must find the same."""
+        ...
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of a chain: what the journal adds to a record."""
+
+    seq: int
+    """Position in its chain, from 0 without gaps."""
+    tick: int
+    """Index of the tick in which it was written."""
+    kind: str
+    """What it is: open, tick, arrival, detections, health, outage, track, hand_over, incident, act, ..."""
+    key: str
+    """Whose it is: a source, sensor, section, seat."""
+    payload: bytes | None
+    """Canonical bytes; None where retention has deleted them."""
+
+
+class Positions(msgspec.Struct, frozen=True):
+    """What a resumed run starts from."""
+
+    tick: int
+    """Last committed tick."""
+    sources: dict[str, str]
+    """Position of every source as of that tick."""
+    states: dict[str, bytes]
+    """State of every decision step as of that tick, and of the pipeline itself, by key."""
+    signal_tick: int
+    """Last tick at which the signal states were written."""
+    signal_sources: dict[str, str]
+    """Position of every source as of `signal_tick`."""
+    signal_states: dict[str, bytes]
+    """State of every detector as of `signal_tick`, by key."""
+
+
+class JournalWriter(Protocol):
+    """The only way in: entries are added in order, and one commit ends a tick."""
+
+    def append(self, kind: str, key: str, payload: bytes) -> None:
+        """Add one entry to the record chain of the open tick."""
+        ...
+
+    def commit(
+        self,
+        tick: Tick,
+        sources: dict[str, str],
+        states: dict[str, bytes],
+        signal_states: dict[str, bytes] | None = None,
+    ) -> None:
+        """End the tick: entries, positions, states and outputs become durable together, or not at all."""
+        ...
+
+    def audit(self, kind: str, wall_ns: int, text: str) -> None:
+        """Add one entry to the audit chain; it cites the head of the record chain."""
+        ...
+
+    def positions(self) -> Positions | None:
+        """Where to go on; None for a new store."""
+        ...
+
+
+class JournalReader(Protocol):
+    """Reads what was committed."""
+
+    def entries(self, *, kinds: Sequence[str] = (), from_seq: int = 0) -> Iterator[Entry]:
+        """Entries of the record chain in order, of these kinds (all where empty)."""
+        ...
+
+    def incidents(self) -> Sequence[Incident]:
+        """The last version of every incident, by raising time, then id."""
+        ...
+
+    def head(self) -> str:
+        """Hex hash of the last entry of the record chain."""
+        ...

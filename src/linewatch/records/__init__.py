@@ -1,0 +1,67 @@
+"""What flows: one frozen record type for each level of data, and those that stand beside them.
+
+Every field states its meaning; every float carries its unit in its name. Records are quantised at the door
+(`quantise`, `batch_of`) and have one canonical encoding (`canonical_bytes`).
+"""
+
+from linewatch.records.block import Block, BlockHeader, header_of
+from linewatch.records.context import (
+    Clip,
+    ClipRequest,
+    KnownMover,
+    SourcePosition,
+    Tick,
+    Truth,
+    WalkTest,
+    Weather,
+)
+from linewatch.records.detection import Detection, Detections, batch_of, concatenate, quantise_batch
+from linewatch.records.health import Health, Outage
+from linewatch.records.ids import content_id, incident_id, outage_id, track_id
+from linewatch.records.incident import Incident, OperatorAct
+from linewatch.records.quantise import quantise, quantise_time_ns
+from linewatch.records.track import HandOver, Track
+from linewatch.records.vocabulary import ACTS, KINDS, MOVERS, SENSOR_KINDS, derive_kind
+from linewatch.records.wire import SCHEMA_VERSION, Record, Row, canonical_bytes, from_bytes, line_of_json
+
+__all__ = [
+    "ACTS",
+    "KINDS",
+    "MOVERS",
+    "SCHEMA_VERSION",
+    "SENSOR_KINDS",
+    "Block",
+    "BlockHeader",
+    "Clip",
+    "ClipRequest",
+    "Detection",
+    "Detections",
+    "HandOver",
+    "Health",
+    "Incident",
+    "KnownMover",
+    "OperatorAct",
+    "Outage",
+    "Record",
+    "Row",
+    "SourcePosition",
+    "Tick",
+    "Track",
+    "Truth",
+    "WalkTest",
+    "Weather",
+    "batch_of",
+    "canonical_bytes",
+    "concatenate",
+    "content_id",
+    "derive_kind",
+    "from_bytes",
+    "header_of",
+    "incident_id",
+    "line_of_json",
+    "outage_id",
+    "quantise",
+    "quantise_batch",
+    "quantise_time_ns",
+    "track_id",
+]

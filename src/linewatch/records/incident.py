@@ -1,0 +1,101 @@
+"""INCIDENT: what a person must deal with."""
+
+from typing import Literal
+
+import msgspec
+
+from linewatch.records.vocabulary import Act, Assessment, Concern, Hazard, Kind, Mover, Outcome
+
+IncidentState = Literal[
+    "raised", "acknowledged", "assessed", "responding", "returned", "shelved", "out_of_service", "closed"
+]
+
+
+class Incident(msgspec.Struct, frozen=True, tag="incident"):
+    """One event, with all that was known of it when this version was written."""
+
+    id: str
+    """Hash of site, line, owner section, raising tick and the key of the first supporting detection."""
+    line: str
+    """Line it lies on."""
+    section: str
+    """Section that owned it when it was raised."""
+    raised_ns: int
+    """Tick time at which it was raised."""
+    updated_ns: int
+    """Tick time of this version."""
+    closed_ns: int | None
+    """Tick time at which it was closed."""
+    kind: Kind
+    """Derived from concern, act, intent, mover and assessment by one table."""
+    kind_probability: float
+    """How sure we are of `kind`."""
+    mover: Mover
+    """Most likely mover."""
+    act: Act
+    """Most likely act."""
+    concern: Concern
+    """What makes it more than a movement."""
+    chainage_m: float
+    """Best estimate of where."""
+    chainage_sigma_m: float
+    """Standard deviation of `chainage_m`."""
+    from_m: float
+    """Start of the stretch concerned."""
+    to_m: float
+    """End of the stretch concerned."""
+    place: str
+    """Nearest place, as people say it on the radio."""
+    count_low: int
+    """Fewest persons or movers."""
+    count_high: int
+    """Most persons or movers."""
+    priority: int
+    """1 (life, barrier) to 5 (note)."""
+    state: IncidentState
+    """Where in its life it is."""
+    sensors: tuple[str, ...]
+    """Sensors that support it, sorted."""
+    reason: str
+    """Why it was raised, in words."""
+    settings_id: str
+    """Settings under which it was raised."""
+    tracks: tuple[str, ...] = ()
+    """Tracks it stands for, in the order they joined."""
+    first_detection: str = ""
+    """Key of its first supporting detection."""
+    assessment: Assessment = "undetermined"
+    """What a person judged it to be."""
+    assessment_cause: str = ""
+    """The cause, where assessed as nuisance."""
+    outcome: Outcome = "unknown"
+    """What became of the people, set by a person."""
+    hazards: tuple[Hazard, ...] = ()
+    """Dangers for those who go there."""
+    late: bool = False
+    """Opened or amended by evidence that came later than the fast lane waits."""
+    withdrawn: str = ""
+    """Why it no longer stands, in words; empty while it stands."""
+    escalations: int = 0
+    """How often it was passed on because nobody acted in time."""
+    merged_into: str | None = None
+    """The incident that now stands for this one."""
+
+
+class OperatorAct(msgspec.Struct, frozen=True, tag="operator_act"):
+    """A move by a person, as the record chain keeps it: with role and seat, never with a name."""
+
+    incident: str
+    """Incident it concerns; empty for an act on the site."""
+    move: str
+    """Name of the move in the life-cycle table."""
+    role: str
+    """Role in which it was made."""
+    seat: str
+    """Seat at which it was made."""
+    time_ns: int
+    """When it was made."""
+    reason: str = ""
+    """Why, in the person's words."""
+    values: tuple[tuple[str, str], ...] = ()
+    """What it sets, as name and value pairs, sorted by name."""
