@@ -1,0 +1,1 @@
+"""Tests of outputs kept in files, compared byte for byte."""
