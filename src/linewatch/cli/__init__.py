@@ -1,1 +1,62 @@
-"""The command line: one file per verb, each of which parses, calls and prints."""
+"""The command line: one file per verb, each thin (parse, call, print).
+
+Exit status: 0 done, 1 a check did not hold, 2 bad use or bad input (clear lines on stderr, no traceback).
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from linewatch import __version__
+from linewatch.errors import LinewatchError
+
+_VERBS: Final = {
+    "demo": "a small scene, simulated and watched, with incidents as they rise",
+    "check": "validate a site: every problem at once",
+    "plugins": "what is installed, with its card",
+    "replay": "recordings or a store to incidents",
+    "verify": "check that a store's chains of records are whole",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; the value is the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "-V", "--version") or words[0] not in _VERBS:
+        return _about(words)
+    verb = importlib.import_module(f"linewatch.cli.{words[0]}")
+    parser = argparse.ArgumentParser(prog=f"linewatch {words[0]}", description=verb.__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    verb.arguments(parser)
+    try:
+        status: int = verb.run(parser.parse_args(words[1:]))
+        sys.stdout.flush()
+    except LinewatchError as error:
+        for line in str(error).splitlines():
+            print(f"linewatch {words[0]}: {line}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever reads our output has gone; point stdout elsewhere so that closing it does not fail too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _about(words: list[str]) -> int:
+    if words and words[0] in ("-V", "--version"):
+        print(f"linewatch {__version__}")
+        return 0
+    asked = words and words[0] in ("-h", "--help")
+    stream = sys.stdout if asked else sys.stderr
+    if words and not asked:
+        print(f"linewatch: there is no verb {words[0]!r}; verbs are:", file=stream)
+    else:
+        print("usage: linewatch VERB ...   (linewatch VERB --help tells more)\n", file=stream)
+    for verb, does in _VERBS.items():
+        print(f"  {verb:<10} {does}", file=stream)
+    return 0 if asked else 2

@@ -186,7 +186,7 @@ def _matrix(rows: Sequence[tuple[float, ...] | None], width: int) -> NDArray[np.
 
 def batch_of(line: str, detections: Iterable[Detection]) -> Detections:
     """The columns of these detections, sorted by time, sensor and place, and quantised."""
-    rows = sorted(detections, key=lambda d: (d.time_ns, d.sensor, d.chainage_m))
+    rows = sorted(detections, key=lambda d: (d.time_ns, d.sensor, d.chainage_m, d.strength_db))
     sensors = tuple(sorted({d.sensor for d in rows}))
     where = {sensor: index for index, sensor in enumerate(sensors)}
     floats = {
@@ -236,8 +236,8 @@ def quantise_batch(batch: Detections) -> Detections:
 
 def concatenate(line: str, batches: Sequence[Detections]) -> Detections:
     """One sorted batch out of several of one line."""
-    if len(batches) == 1:
-        return batches[0]
+    if not batches:
+        return batch_of(line, ())
     sensors = tuple(sorted({sensor for batch in batches for sensor in batch.sensors}))
     where = {sensor: index for index, sensor in enumerate(sensors)}
     remapped = [
@@ -265,5 +265,6 @@ def concatenate(line: str, batches: Sequence[Detections]) -> Detections:
     if any(batch.sensor_tracks for batch in batches):
         tracks = tuple(t for batch in batches for t in (batch.sensor_tracks or (None,) * len(batch)))
     whole = Detections(line=line, sensors=sensors, sensor_tracks=tracks, received_ns=received, **columns)
-    order = np.lexsort((whole.chainage_m, whole.sensor_index, whole.time_ns))
+    # Strength last: two detections of one sensor, moment and place must not keep the order in which they came.
+    order = np.lexsort((whole.strength_db, whole.chainage_m, whole.sensor_index, whole.time_ns))
     return whole.take(order)

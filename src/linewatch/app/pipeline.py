@@ -1,0 +1,152 @@
+"""The pipeline: the picture of the design as code. Pure: states and inputs in, states and outputs out.
+
+    Block --detect--> Detection --track--> Track --incident--> Incident
+                         |                                        ^
+                      Health  --health--> Outage -----------------+
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from linewatch.app.settings import Settings, checked_settings, settings_id
+from linewatch.detect.vibration import VibrationStep
+from linewatch.health.watch import HealthStep
+from linewatch.incident.step import IncidentStep
+from linewatch.ports import AnyStep, Item
+from linewatch.records import Block, Detections, HandOver, Record, Tick, concatenate, header_of
+from linewatch.records.state import freeze, thaw
+from linewatch.site.model import Site
+from linewatch.track import TrackStep, route
+
+States = dict[str, object]
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One record as it enters a tick, and under what it is journalled."""
+
+    kind: str
+    """Kind of journal entry: arrival, detections, act."""
+    key: str
+    """Source or sensor it is from."""
+    record: Record
+    """The record."""
+
+
+class _Pending(msgspec.Struct):
+    """Hand-overs given at the last tick, taken at the next."""
+
+    hand_overs: list[HandOver]
+
+
+class Pipeline:
+    """All steps of one site, in order. Knows nothing of files, clocks or who is outside."""
+
+    def __init__(self, site: Site, settings: Settings) -> None:
+        self.site = site
+        self.settings = settings
+        self.settings_id = settings_id(settings, site)
+        self.detectors: dict[str, VibrationStep] = {}
+        self.trackers = {
+            (line.id, section.name): TrackStep(
+                site, line.id, section.name, checked_settings(section.settings, "", "", settings)[0].track
+            )
+            for line in site.lines
+            for section in line.sections
+        }
+        self.health = HealthStep(site, settings.health)
+        self.incident = IncidentStep(site, settings.incident, self.settings_id)
+        self._decision_steps: dict[str, AnyStep] = {
+            step.key: step for step in (self.health, *self.trackers.values(), self.incident)
+        }
+
+    # --- states -----------------------------------------------------------------------------------------------
+
+    def initial(self) -> States:
+        """The states of all decision steps before any input."""
+        states: States = {key: step.initial() for key, step in self._decision_steps.items()}
+        states["pending"] = _Pending([])
+        return states
+
+    def freeze(self, states: States) -> dict[str, bytes]:
+        """Decision states as bytes."""
+        return {key: freeze(state) for key, state in states.items()}
+
+    def thaw(self, raw: Mapping[str, bytes]) -> States:
+        """Decision states again."""
+        states: States = {
+            key: thaw(raw[key], step.state_type) for key, step in self._decision_steps.items() if key in raw
+        }
+        states["pending"] = thaw(raw["pending"], _Pending)
+        return {**self.initial(), **states}
+
+    def thaw_signals(self, raw: Mapping[str, bytes]) -> States:
+        """Detector states again."""
+        return {key: thaw(data, self.detector(key).state_type) for key, data in raw.items()}
+
+    # --- steps ------------------------------------------------------------------------------------------------
+
+    def detector(self, sensor_id: str) -> VibrationStep:
+        """The detector of one sensor, made when it is first heard."""
+        if sensor_id not in self.detectors:
+            self.detectors[sensor_id] = VibrationStep(self.site.sensor(sensor_id), self.settings.vibration)
+        return self.detectors[sensor_id]
+
+    def detect(
+        self, states: States, source: str, blocks: Sequence[Block], tick: Tick
+    ) -> tuple[States, tuple[Input, ...]]:
+        """Blocks of one tick to what is journalled of them (headers) and what they say (detections, findings)."""
+        states = dict(states)
+        inputs = [Input("arrival", source, header_of(block)) for block in blocks]
+        for sensor_id in sorted({block.sensor for block in blocks}):
+            step = self.detector(sensor_id)
+            state = states.get(sensor_id) or step.initial()
+            mine = [block for block in blocks if block.sensor == sensor_id]
+            states[sensor_id], felt = step.step(state, mine, tick)  # type: ignore[arg-type]  # state of this step
+            inputs += [Input("detections", sensor_id, record) for record in felt]
+        return states, tuple(inputs)
+
+    def decide(self, states: States, inputs: Sequence[Input], tick: Tick) -> tuple[States, tuple[Record, ...]]:
+        """Everything from DETECTION up, for one tick."""
+        states = dict(states)
+        batch = [item.record for item in inputs]
+        outages = self._run(states, self.health, batch, tick)
+        tracks = self._track(states, batch, outages, tick)
+        beside = [r for r in batch if not isinstance(r, Detections)]
+        incidents = self._run(states, self.incident, [*beside, *outages, *tracks], tick)
+        pending = [record for record in tracks if isinstance(record, HandOver)]
+        states["pending"] = _Pending(pending)
+        return states, (*outages, *tracks, *incidents)
+
+    def _track(
+        self, states: States, batch: Sequence[Record], outages: Sequence[Record], tick: Tick
+    ) -> tuple[Record, ...]:
+        """Every section with what was felt in it and near it. What one hands over, the next takes a tick later."""
+        pending = states["pending"]
+        assert isinstance(pending, _Pending)
+        shared = [record for record in (*batch, *outages) if not isinstance(record, Detections)]
+        felt = self._by_section([record for record in batch if isinstance(record, Detections)])
+        tracks: list[Record] = []
+        for (line, section), step in self.trackers.items():
+            taken = [h for h in pending.hand_overs if (h.line, h.to_section) == (line, section)]
+            here = felt.get((line, section), [])
+            tracks += self._run(states, step, [*taken, *here, *shared], tick)
+        return tuple(tracks)
+
+    def _by_section(self, batches: Sequence[Detections]) -> dict[tuple[str, str], list[Detections]]:
+        """Detections by line and section; those in an overlap go to both of its sections."""
+        routed: dict[tuple[str, str], list[Detections]] = {}
+        for line in sorted({batch.line for batch in batches}):
+            late = [b for b in batches if b.line == line and b.received_ns is not None]
+            fast = [b for b in batches if b.line == line and b.received_ns is None]
+            for group in (fast, late):
+                if not group:
+                    continue
+                for section, part in route(concatenate(line, group), self.site, line).items():
+                    routed.setdefault((line, section), []).append(part)
+        return routed
+
+    @staticmethod
+    def _run(states: States, step: AnyStep, batch: Iterable[Item], tick: Tick) -> tuple[Record, ...]:
+        states[step.key], out = step.step(states[step.key], tuple(batch), tick)
+        return out

@@ -1,0 +1,140 @@
+"""One tick after the other: doors, pipeline, journal. The same for a replay and for a live watch."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from linewatch.app.door import Door, DoorState
+from linewatch.app.pipeline import Input, Pipeline, States
+from linewatch.ports import JournalWriter, Positions, Source
+from linewatch.records import Detections, Health, Incident, Record, Tick, canonical_bytes
+from linewatch.records.state import freeze, thaw
+from linewatch.site.model import Site
+
+NS_PER_S: Final = 1_000_000_000
+_KINDS: Final[dict[str, str]] = {
+    "Outage": "outage",
+    "Track": "track",
+    "HandOver": "hand_over",
+    "Incident": "incident",
+    "Health": "health",
+}
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Inputs of one tick as a store kept them."""
+
+    tick: int
+    """Index of the tick."""
+    inputs: tuple[Input, ...]
+    """Its inputs, in the order of the journal."""
+
+
+class Runner:
+    """Owns doors, states and the journal; everything it decides is decided by the pipeline."""
+
+    def __init__(
+        self,
+        site: Site,
+        pipeline: Pipeline,
+        sources: Sequence[Source],
+        journal: JournalWriter | None = None,
+        on_output: Callable[[Record], None] | None = None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.journal = journal
+        self.doors = {source.name: Door(source, site) for source in sorted(sources, key=lambda s: s.name)}
+        self.period_ns = round(pipeline.settings.tick.period_s * NS_PER_S)
+        self._lateness_ns = max([round(s.lateness_s * NS_PER_S) for s in sources], default=0)
+        self._signal_ticks = max(round(pipeline.settings.tick.signal_state_s * NS_PER_S / self.period_ns), 1)
+        self._on_output = on_output
+        self._door_states: dict[str, DoorState] = {name: door.initial() for name, door in self.doors.items()}
+        self._decisions: States = pipeline.initial()
+        self._signals: States = {}
+        self._kept: dict[str, bytes] = {}
+        self._signals_kept = False
+        self.incidents: dict[str, Incident] = {}
+
+    def tick_at(self, index: int) -> Tick:
+        """The tick with this index on the absolute grid."""
+        time_ns = index * self.period_ns
+        return Tick(index, time_ns, time_ns - self._lateness_ns, self.period_ns)
+
+    def advance(self, index: int) -> None:
+        """Everything of one tick, ending in one commit."""
+        tick = self.tick_at(index)
+        inputs: list[Input] = []
+        for name, door in self.doors.items():
+            self._door_states[name], admitted = door.admit(self._door_states[name], tick)
+            self._signals, felt = self.pipeline.detect(self._signals, name, admitted.blocks, tick)
+            inputs += [*(Input("arrival", name, record) for record in admitted.records), *felt]
+        self.decide(inputs, tick)
+
+    def decide(self, inputs: Sequence[Input], tick: Tick) -> None:
+        """Decide on these inputs, journal them with what follows, commit."""
+        self._decisions, out = self.pipeline.decide(self._decisions, inputs, tick)
+        for record in out:
+            if isinstance(record, Incident):
+                self.incidents[record.id] = record
+        if self.journal is not None:
+            self._write(self.journal, inputs, out, tick)
+        if self._on_output is not None:
+            for record in (*(item.record for item in inputs if isinstance(item.record, Health)), *out):
+                self._on_output(record)
+
+    def _write(
+        self, journal: JournalWriter, inputs: Sequence[Input], out: Sequence[Record], tick: Tick
+    ) -> None:
+        journal.append("tick", "", canonical_bytes(tick))
+        for item in inputs:
+            journal.append(item.kind, item.key, canonical_bytes(item.record))
+        for record in out:
+            journal.append(_KINDS[type(record).__name__], _key(record), canonical_bytes(record))
+        states = self.pipeline.freeze(self._decisions)
+        states |= {f"door/{name}": freeze(state) for name, state in self._door_states.items()}
+        changed = {key: raw for key, raw in states.items() if self._kept.get(key) != raw}
+        self._kept = states
+        signal_states = None
+        # The first commit keeps them too, so that there is always a state to start from.
+        if tick.index % self._signal_ticks == 0 or not self._signals_kept:
+            self._signals_kept = True
+            signal_states = {key: freeze(state) for key, state in self._signals.items()}
+        positions = {name: door.source.position() for name, door in self.doors.items()}
+        journal.commit(tick, positions, changed, signal_states)
+        for name, door in self.doors.items():
+            door.source.committed(positions[name])
+
+    def resume(self, found: Positions, incidents: Sequence[Incident]) -> None:
+        """Go on after the last committed tick, as if there had been no stop."""
+        self._kept = dict(found.states)
+        self._signals_kept = True
+        self._decisions = self.pipeline.thaw(found.states)
+        self._door_states = {
+            name: thaw(found.states[f"door/{name}"], DoorState) if f"door/{name}" in found.states else door.initial()
+            for name, door in self.doors.items()
+        }
+        self.incidents = {incident.id: incident for incident in incidents}
+        self._signals = self.pipeline.thaw_signals(found.signal_states)
+        self._feel_again(found)
+        for name, door in self.doors.items():
+            if name in found.sources:
+                door.source.seek(found.sources[name])
+
+    def _feel_again(self, found: Positions) -> None:
+        """Bring the detectors from their last kept state to the last tick; what they say was said already."""
+        for name, door in self.doors.items():
+            if name in found.signal_sources:
+                door.source.seek(found.signal_sources[name])
+        for index in range(found.signal_tick + 1, found.tick + 1):
+            tick = self.tick_at(index)
+            for name, door in self.doors.items():
+                _, admitted = door.admit(door.initial(), tick)
+                self._signals, _ = self.pipeline.detect(self._signals, name, admitted.blocks, tick)
+
+
+def _key(record: Record) -> str:
+    """Whose a derived record is."""
+    if isinstance(record, Detections):
+        return record.line
+    return str(getattr(record, "id", None) or getattr(record, "sensor", "") or getattr(record, "line", ""))

@@ -1,0 +1,104 @@
+"""All settings of a run, with the id under which every incident names them."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+
+from linewatch.detect.vibration import VibrationSettings
+from linewatch.errors import Problem, SiteError
+from linewatch.health.watch import HealthSettings
+from linewatch.incident.policy import IncidentSettings
+from linewatch.records import content_id
+from linewatch.site.model import Site
+from linewatch.track import TrackSettings
+
+
+class TickSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often decisions are made, and how often signal states are kept."""
+
+    period_s: float = 0.25
+    """Time between ticks; a whole number of detector frames, at most 1 s."""
+    signal_state_s: float = 10.0
+    """Time between two copies of the detectors' states on disk."""
+    drain_s: float = 1.0
+    """How long a replay goes on after the last record, so that what is under way arrives."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings of every step. A site overrides them under `[settings.STEP]`, a section under its own."""
+
+    tick: TickSettings = TickSettings()
+    """Time."""
+    vibration: VibrationSettings = VibrationSettings()
+    """Detectors of fibre, fence cable and geophones."""
+    track: TrackSettings = TrackSettings()
+    """Trackers."""
+    health: HealthSettings = HealthSettings()
+    """Proof of life."""
+    incident: IncidentSettings = IncidentSettings()
+    """What a person must deal with."""
+
+
+def settings_of(site: Site, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Defaults, then the site's own, then `overrides`. Raises `SiteError` naming every key that is wrong."""
+    settings, problems = checked_settings(site.settings, "site.toml", "settings")
+    if overrides:
+        settings, more = checked_settings(overrides, "settings", "settings", settings)
+        problems = (*problems, *more)
+    for line in site.lines:
+        for section in line.sections:
+            _, more = checked_settings(section.settings, "site.toml", f"section {section.name}.settings")
+            problems = (*problems, *more)
+    if problems:
+        raise SiteError(problems)
+    return settings
+
+
+def checked_settings(
+    given: Mapping[str, Any], file: str, where: str, base: Settings | None = None
+) -> tuple[Settings, tuple[Problem, ...]]:
+    """`base` with what is given, and every key that does not fit."""
+    settings = base or Settings()
+    problems: list[Problem] = []
+    names = Settings.__struct_fields__
+    for step, table in sorted(given.items()):
+        if step not in names:
+            problems.append(Problem(file, f"{where}.{step}", "an unknown step", _one_of(step, names)))
+            continue
+        current = msgspec.to_builtins(getattr(settings, step))
+        fields = type(getattr(settings, step)).__struct_fields__
+        if not isinstance(table, Mapping):
+            problems.append(Problem(file, f"{where}.{step}", repr(table), "a table of settings"))
+            continue
+        for key, value in sorted(table.items()):
+            if key not in fields:
+                problems.append(Problem(file, f"{where}.{step}.{key}", repr(value), _one_of(key, fields)))
+                continue
+            try:
+                new = msgspec.convert(current | {key: value}, type(getattr(settings, step)), strict=True)
+            except (msgspec.ValidationError, ValueError) as error:
+                problems.append(Problem(file, f"{where}.{step}.{key}", repr(value), str(error)))
+                continue
+            current = msgspec.to_builtins(new)
+            settings = msgspec.structs.replace(settings, **{step: new})
+    return settings, tuple(problems)
+
+
+def _one_of(key: str, names: tuple[str, ...]) -> str:
+    near = get_close_matches(key, names, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"one of {', '.join(sorted(names))}{hint}"
+
+
+def settings_id(settings: Settings, site: Site) -> str:
+    """Id of these settings as they apply to this site, sections included; secrets are no settings."""
+    sections = [
+        [line.id, section.name, msgspec.to_builtins(section.settings)]
+        for line in site.lines
+        for section in line.sections
+        if section.settings
+    ]
+    parts = [msgspec.to_builtins(settings), sections]
+    return content_id("settings", msgspec.json.encode(parts, order="deterministic").decode())

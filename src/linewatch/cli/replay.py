@@ -1,0 +1,63 @@
+"""Recordings or a store to incidents, as they would have been raised at the time."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from linewatch.app.replay import Replayed, replay, replay_store
+from linewatch.cli.printing import IncidentPrinter, incident_line
+from linewatch.errors import InputError
+from linewatch.site.load import load_site
+from linewatch.site.model import Site
+from linewatch.sources.recording import find_recordings
+from linewatch.store import is_store, open_reader
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    parser.add_argument("site", help="folder with site.toml, the file itself, or 'reference'")
+    parser.add_argument("recordings", nargs="+", metavar="REC", help="a recording.toml, a folder of them, or a store")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="leave a store there, or go on with the one there")
+    parser.add_argument("--speed", type=float, metavar="N", help="pace: 1 as it happened; otherwise as fast as it can")
+    parser.add_argument("--until", metavar="TIME", help="go on in silence until this time (ISO 8601, UTC)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when the end of input was reached."""
+    site = load_site(args.site)
+    printer = IncidentPrinter(site, live=not args.json)
+    done = _replay(site, args, printer)
+    if args.json:
+        for incident in done.incidents:
+            print(incident_line(incident))
+    else:
+        printer.summary(done.incidents)
+    return 0
+
+
+def _replay(site: Site, args: argparse.Namespace, printer: IncidentPrinter) -> Replayed:
+    if args.speed is not None and not args.speed > 0:
+        raise InputError(f"--speed: found {args.speed:g}; allowed: a number above 0")
+    stores = [path for path in args.recordings if is_store(Path(path))]
+    if stores and len(args.recordings) > 1:
+        raise InputError(f"replay: found {stores[0]} beside other recordings; allowed: one store alone")
+    if stores:
+        with open_reader(Path(stores[0])) as reader:
+            return replay_store(site, reader, on_output=printer.show)
+    return replay(
+        site,
+        find_recordings(args.recordings, site),
+        out=args.out,
+        speed=args.speed,
+        until_ns=None if args.until is None else _time_ns(args.until),
+        on_output=printer.show,
+    )
+
+
+def _time_ns(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--until: found {text!r}; allowed: a time such as 2021-11-18T04:00:00Z") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp()) * 1_000_000_000

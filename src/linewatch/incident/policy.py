@@ -1,0 +1,196 @@
+"""When a track or an outage becomes an incident, what kind it is, and how urgent."""
+
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from linewatch.incident import words
+from linewatch.records import ACTS, MOVERS, Incident, Outage, Track, derive_kind, incident_id, quantise
+from linewatch.records.vocabulary import Act, Concern, Intent, Kind, Mover
+from linewatch.site.model import Site
+
+PRIORITY: Final[dict[Kind, int]] = {
+    "distress": 1,
+    "barrier_contact": 1,
+    "crossing": 2,
+    "blinded": 2,
+    "tamper": 2,
+    "seat": 2,
+    "approach": 3,
+    "outage": 3,
+    "vehicle": 3,
+    "unknown": 3,
+    "train": 5,
+    "animal": 5,
+    "known": 5,
+    "nuisance": 5,
+}
+_BLINDING: Final = frozenset({"dazzled", "strobed", "covered", "defocused", "fogged", "frozen", "dark"})
+_TAMPERING: Final = frozenset({"tamper", "fibre_cut", "moved", "replayed_data"})
+
+
+class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What raises an incident and how long it may wait for a person."""
+
+    raise_probability: float = 0.9
+    """Existence probability from which a confirmed track raises an incident."""
+    join_gap_m: float = 25.0
+    """A new track this near to an open incident's stretch, and seen by the same sensors, joins it."""
+    join_gap_s: float = 30.0
+    """Longest time since that incident was last fed."""
+    return_s: float = 30.0
+    """Time after which an incident without a live track returns to normal (and stays visible)."""
+    outage_after_s: float = 5.0
+    """How long an outage lasts before it is an incident; shorter ones stand in the record only."""
+    outage_from_m: float = 50.0
+    """Shortest stretch whose outage is an incident of its own."""
+    escalate_after_s: tuple[float, ...] = (60.0, 120.0, 300.0, 900.0)
+    """Time without an acknowledgement until the next escalation, by priority 1 to 4; 5 does not escalate."""
+    escalations: int = 3
+    """How often an incident is escalated at most."""
+
+
+def barrier_contact(site: Site, track: Track) -> bool:
+    """Whether what was felt hung on the barrier itself: only fence cables and contacts feel that alone."""
+    kinds = {site.sensor(sensor).kind for sensor in track.sensors if site.has_sensor(sensor)}
+    return bool(kinds) and kinds <= {"fibre_vibration", "contact"}
+
+
+def _likeliest(probabilities: tuple[float, ...], names: tuple[str, ...], unsure: str) -> tuple[str, float]:
+    best = int(np.argmax(probabilities))
+    # A flat distribution is no opinion: the likeliest must stand clear of an even share.
+    if probabilities[best] < 2.0 / len(names):
+        return unsure, probabilities[best]
+    return names[best], probabilities[best]
+
+
+def judge(site: Site, track: Track) -> tuple[Kind, float, Mover, Act]:
+    """Kind, its probability, mover and act of a track."""
+    mover, p_mover = _likeliest(track.mover_probabilities, MOVERS, "unknown")
+    act, p_act = _likeliest(track.act_probabilities, ACTS, "none")
+    intent: Intent = track.intent
+    contact = act == "none" and barrier_contact(site, track) and mover in ("person", "group", "unknown")
+    if contact and intent in ("unknown", "still", "loiter"):
+        intent = "contact"
+    kind = derive_kind(
+        act=act,  # type: ignore[arg-type]  # names come from ACTS, in its order
+        mover=mover,  # type: ignore[arg-type]  # names come from MOVERS, in its order
+        intent=intent,
+        known=track.known is not None,
+    )
+    certain = p_act if act != "none" else (1.0 if mover == "unknown" else p_mover)
+    return kind, track.existence_probability * certain, mover, act  # type: ignore[return-value]
+
+
+def from_track(site: Site, track: Track, tick_ns: int, settings_id: str) -> Incident:
+    """The incident that this track raises now."""
+    kind, probability, mover, act = judge(site, track)
+    return quantise(
+        Incident(
+            id=incident_id(site.name, track.line, track.section, tick_ns, track.first_detection),
+            line=track.line,
+            section=track.section,
+            raised_ns=tick_ns,
+            updated_ns=tick_ns,
+            closed_ns=None,
+            kind=kind,
+            kind_probability=probability,
+            mover=mover,
+            act=act,
+            concern="none",
+            chainage_m=track.chainage_m,
+            chainage_sigma_m=track.chainage_sigma_m,
+            from_m=track.from_m,
+            to_m=track.to_m,
+            place=_place(site, track.line, track.chainage_m),
+            count_low=track.count_low,
+            count_high=track.count_high,
+            priority=PRIORITY[kind],
+            state="raised",
+            sensors=track.sensors,
+            reason=words.of_track(site, track),
+            settings_id=settings_id,
+            tracks=(track.id,),
+            first_detection=track.first_detection,
+        )
+    )
+
+
+def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int) -> Incident:
+    """The incident as its track stands now; the same object where nothing a person would see has changed."""
+    kind, probability, mover, act = judge(site, track)
+    tracks = incident.tracks if track.id in incident.tracks else (*incident.tracks, track.id)
+    # What was once known to be on the barrier stays so: contact does not end by walking away from it.
+    if PRIORITY[kind] > PRIORITY[incident.kind]:
+        kind, probability, mover, act = incident.kind, incident.kind_probability, incident.mover, incident.act
+    sensors = tuple(sorted({*incident.sensors, *track.sensors}))
+    new = quantise(
+        msgspec.structs.replace(
+            incident,
+            updated_ns=tick_ns,
+            kind=kind,
+            kind_probability=probability,
+            mover=mover,
+            act=act,
+            chainage_m=track.chainage_m,
+            chainage_sigma_m=track.chainage_sigma_m,
+            from_m=track.from_m,
+            to_m=track.to_m,
+            place=_place(site, track.line, track.chainage_m),
+            count_low=max(track.count_low, 1),
+            count_high=max(track.count_high, incident.count_high),
+            priority=PRIORITY[kind],
+            sensors=sensors,
+            reason=words.of_track(site, msgspec.structs.replace(track, sensors=sensors)),
+            tracks=tracks,
+        )
+    )
+    unchanged = msgspec.structs.replace(new, updated_ns=incident.updated_ns) == incident
+    return incident if unchanged else new
+
+
+def from_outage(site: Site, outage: Outage, tick_ns: int, settings_id: str) -> Incident:
+    """The incident that this outage raises now: an outage, a blinding or a tampering by its cause."""
+    concern: Concern = "outage"
+    if outage.cause in _BLINDING:
+        concern = "blinded"
+    elif outage.cause in _TAMPERING:
+        concern = "tamper"
+    kind = derive_kind(concern=concern)
+    middle_m = (outage.from_m + outage.to_m) / 2
+    section = site.section_at(outage.line, middle_m).name
+    return quantise(
+        Incident(
+            id=incident_id(site.name, outage.line, section, tick_ns, outage.id),
+            line=outage.line,
+            section=section,
+            raised_ns=tick_ns,
+            updated_ns=tick_ns,
+            closed_ns=None,
+            kind=kind,
+            kind_probability=1.0,
+            mover="unknown",
+            act="none",
+            concern=concern,
+            chainage_m=middle_m,
+            chainage_sigma_m=(outage.to_m - outage.from_m) / 12**0.5,
+            from_m=outage.from_m,
+            to_m=outage.to_m,
+            place=_place(site, outage.line, middle_m),
+            count_low=0,
+            count_high=0,
+            priority=PRIORITY[kind],
+            state="raised",
+            sensors=outage.sensors,
+            reason=words.of_outage(site, outage),
+            settings_id=settings_id,
+            tracks=(),
+            first_detection=outage.id,
+        )
+    )
+
+
+def _place(site: Site, line: str, chainage_m: float) -> str:
+    place = site.nearest_place(line, chainage_m)
+    return place.name if place else ""

@@ -1,0 +1,199 @@
+"""The incident step: tracks, outages and people's moves in, incidents out. One incident per event, keyed by the site."""
+
+import msgspec
+
+from linewatch.incident import policy
+from linewatch.incident.lifecycle import Refusal, apply_act, apply_system_move
+from linewatch.incident.policy import IncidentSettings
+from linewatch.ports import Batch
+from linewatch.records import Health, Incident, OperatorAct, Outage, Record, Tick, Track
+from linewatch.site.model import Site
+
+_NS_PER_S = 1_000_000_000
+_OPEN = frozenset({"raised", "acknowledged", "assessed", "responding", "returned", "shelved"})
+
+
+class IncidentStepState(msgspec.Struct):
+    """Incidents that are not closed, and what they hang on."""
+
+    incidents: dict[str, Incident]
+    """Open incidents by id."""
+    by_track: dict[str, str]
+    """Incident by track id."""
+    fed_ns: dict[str, int]
+    """When a track last fed an incident, by incident."""
+    live_tracks: dict[str, int]
+    """How many live tracks each incident has."""
+    outages: dict[str, Outage]
+    """Outages that are open, by id."""
+    by_outage: dict[str, str]
+    """Incident by outage id."""
+    waiting_since_ns: dict[str, int]
+    """Since when an unacknowledged incident waits for its next escalation."""
+
+
+class IncidentStep:
+    """Decides what a person must deal with, and keeps reminding until somebody does."""
+
+    state_type = IncidentStepState
+
+    def __init__(self, site: Site, settings: IncidentSettings, settings_id: str) -> None:
+        self.site = site
+        self.settings = settings
+        self.settings_id = settings_id
+        self.key = f"{site.name}/incident"
+
+    def initial(self) -> IncidentStepState:
+        """No incidents."""
+        return IncidentStepState({}, {}, {}, {}, {}, {}, {})
+
+    def step(
+        self, state: IncidentStepState, batch: Batch, tick: Tick
+    ) -> tuple[IncidentStepState, tuple[Record, ...]]:
+        """People's moves first, then tracks and outages, then what time alone brings about."""
+        state = msgspec.structs.replace(
+            state, **{name: dict(getattr(state, name)) for name in IncidentStepState.__struct_fields__}
+        )
+        before = dict(state.incidents)
+        refusals: list[Record] = []
+        for item in batch:
+            if isinstance(item, OperatorAct):
+                refusals += self._act(state, item, tick)
+            elif isinstance(item, Track):
+                self._track(state, item, tick)
+            elif isinstance(item, Outage):
+                self._outage(state, item, tick)
+        self._raise_outages(state, tick)
+        self._return_to_normal(state, tick)
+        self._escalate(state, tick)
+        changed = [
+            incident for key, incident in sorted(state.incidents.items()) if before.get(key) is not incident
+        ]
+        self._forget_closed(state)
+        return state, (*refusals, *changed)
+
+    def _act(self, state: IncidentStepState, act: OperatorAct, tick: Tick) -> list[Record]:
+        incident = state.incidents.get(act.incident)
+        moved = (
+            Refusal(f"there is no open incident {act.incident!r}")
+            if incident is None
+            else apply_act(incident, act, tick.time_ns)
+        )
+        if not isinstance(moved, Refusal):
+            state.incidents[moved.id] = moved
+            state.waiting_since_ns.pop(moved.id, None)
+            return []
+        line = incident.line if incident else self.site.lines[0].id
+        text = f"act {act.move} by {act.role} at {act.seat}: {moved.reason}"
+        return [Health(line, "", tick.time_ns, "refused", "note", text)]
+
+    def _track(self, state: IncidentStepState, track: Track, tick: Tick) -> None:
+        known = state.by_track.get(track.id) or self._parent(state, track) or self._neighbour(state, track)
+        if known is not None and known not in state.incidents:
+            # A person has closed this event; its mover may still be there, and does not raise it again.
+            if track.state == "ended":
+                del state.by_track[track.id]
+            return
+        if known is None:
+            sure = track.existence_probability >= self.settings.raise_probability
+            if track.state != "confirmed" or not sure:
+                return
+            incident = policy.from_track(self.site, track, tick.time_ns, self.settings_id)
+            state.waiting_since_ns[incident.id] = tick.time_ns
+        else:
+            incident = policy.refreshed(self.site, state.incidents[known], track, tick.time_ns)
+            if incident.state == "returned" and track.state == "confirmed":
+                reopened = apply_system_move(incident, "reopen", tick.time_ns)
+                assert isinstance(reopened, Incident)
+                incident = reopened
+                state.waiting_since_ns[incident.id] = tick.time_ns
+        self._count_live(state, incident.id, track)
+        state.incidents[incident.id] = incident
+        state.fed_ns[incident.id] = tick.time_ns
+
+    def _count_live(self, state: IncidentStepState, incident: str, track: Track) -> None:
+        new = track.id not in state.by_track
+        ended = track.state == "ended"
+        state.by_track[track.id] = incident
+        live = state.live_tracks.get(incident, 0) + (1 if new else 0) - (1 if ended else 0)
+        state.live_tracks[incident] = max(live, 0)
+        if ended:
+            del state.by_track[track.id]
+
+    def _parent(self, state: IncidentStepState, track: Track) -> str | None:
+        """The incident of a track that this one was split from: its history stays with the event."""
+        return next((state.by_track[p] for p in track.parents if p in state.by_track), None)
+
+    def _neighbour(self, state: IncidentStepState, track: Track) -> str | None:
+        """An open incident right here, felt by the same sensors, that no live track feeds any more."""
+        if track.state not in ("confirmed", "tentative"):
+            return None
+        for key, incident in sorted(state.incidents.items()):
+            gap_m = max(track.from_m - incident.to_m, incident.from_m - track.to_m)
+            fresh = track.last_ns - state.fed_ns.get(key, 0) <= self.settings.join_gap_s * _NS_PER_S
+            same = incident.line == track.line and set(track.sensors) & set(incident.sensors)
+            orphan = state.live_tracks.get(key, 0) == 0 and incident.tracks
+            if same and orphan and fresh and gap_m <= self.settings.join_gap_m:
+                return key
+        return None
+
+    def _outage(self, state: IncidentStepState, outage: Outage, tick: Tick) -> None:
+        if outage.end_ns is None:
+            state.outages[outage.id] = outage
+            return
+        state.outages.pop(outage.id, None)
+        incident_key = state.by_outage.pop(outage.id, None)
+        incident = state.incidents.get(incident_key or "")
+        if incident is None:
+            return
+        back = msgspec.structs.replace(
+            incident, updated_ns=tick.time_ns, reason=f"{incident.reason}; watched again"
+        )
+        returned = apply_system_move(back, "return", tick.time_ns)
+        state.incidents[incident.id] = back if isinstance(returned, Refusal) else returned
+
+    def _raise_outages(self, state: IncidentStepState, tick: Tick) -> None:
+        due_ns = tick.time_ns - round(self.settings.outage_after_s * _NS_PER_S)
+        for key, outage in sorted(state.outages.items()):
+            long_enough = outage.to_m - outage.from_m >= self.settings.outage_from_m or (
+                outage.first_channel is None
+            )
+            blind = outage.remaining_fraction < 0.5
+            if key in state.by_outage or outage.noticed_ns > due_ns or not (long_enough and blind):
+                continue
+            incident = policy.from_outage(self.site, outage, tick.time_ns, self.settings_id)
+            state.incidents[incident.id] = incident
+            state.by_outage[key] = incident.id
+            state.waiting_since_ns[incident.id] = tick.time_ns
+
+    def _return_to_normal(self, state: IncidentStepState, tick: Tick) -> None:
+        quiet_ns = round(self.settings.return_s * _NS_PER_S)
+        for key, incident in sorted(state.incidents.items()):
+            idle = bool(incident.tracks) and state.live_tracks.get(key, 0) == 0
+            if idle and incident.state == "raised" and tick.time_ns - state.fed_ns[key] >= quiet_ns:
+                returned = apply_system_move(incident, "return", tick.time_ns)
+                assert isinstance(returned, Incident)
+                state.incidents[key] = returned
+
+    def _escalate(self, state: IncidentStepState, tick: Tick) -> None:
+        """Unanswered incidents are passed on, whether or not the cause is gone; a note (priority 5) is not."""
+        for key, since_ns in sorted(state.waiting_since_ns.items()):
+            incident = state.incidents[key]
+            if incident.priority > len(self.settings.escalate_after_s):
+                continue
+            wait_ns = round(self.settings.escalate_after_s[incident.priority - 1] * _NS_PER_S)
+            if tick.time_ns - since_ns < wait_ns or incident.escalations >= self.settings.escalations:
+                continue
+            state.incidents[key] = msgspec.structs.replace(
+                incident, escalations=incident.escalations + 1, updated_ns=tick.time_ns
+            )
+            state.waiting_since_ns[key] = tick.time_ns
+
+    def _forget_closed(self, state: IncidentStepState) -> None:
+        for key, incident in list(state.incidents.items()):
+            if incident.state in _OPEN:
+                continue
+            del state.incidents[key]
+            for name in ("fed_ns", "live_tracks", "waiting_since_ns"):
+                getattr(state, name).pop(key, None)
+            state.by_outage = {o: i for o, i in state.by_outage.items() if i != key}
