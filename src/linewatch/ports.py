@@ -7,11 +7,14 @@ only where its class says so; callers must not use an old state after a step).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
+from linewatch.plugins import Card
 from linewatch.records import Block, Incident, Record, Tick
+from linewatch.site.model import Site
 
 StateT = TypeVar("StateT")
 Item = Record | Block
@@ -99,6 +102,27 @@ class Recording(Source, Protocol):
     @property
     def fingerprint(self) -> str:
         """Hash of what is recorded: a resumed replay must find the same."""
+        ...
+
+
+class SourcePlugin(Protocol):
+    """What an entry point of the group `linewatch.sources` names: a module or an object with these three things."""
+
+    @property
+    def card(self) -> Card:
+        """What it says of itself."""
+        ...
+
+    @property
+    def settings_type(self) -> type[msgspec.Struct]:
+        """Type of its settings: the keys beside `plugin` in a `[[source]]` table, read by `msgspec.convert`."""
+        ...
+
+    def build(self, site: Site, settings: Any, folder: Path) -> Source:
+        """The source, ready to be polled. Relative paths in `settings` start from `folder`.
+
+        Raises `InputError` on settings that this site or this machine cannot fulfil, before anything is read.
+        """
         ...
 
 
