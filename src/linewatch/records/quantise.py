@@ -25,6 +25,7 @@ _STEPS_PER_UNIT: Final[tuple[tuple[str, int], ...]] = (
     ("_c", 100),
     ("_fraction", 10_000),
     ("_hz", 1_000_000),
+    ("_mm_per_h", 100),
 )
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
