@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from linewatch.site.sensor import Sensor
+
+
+TERRAINS: Final = ("open", "forest", "wetland", "river", "town")
+"""Terrain classes that performance models and scenes know."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -32,7 +36,7 @@ class Section(msgspec.Struct, frozen=True):
     to_m: float
     """End, above `from_m`; the interval is half open: a point on the border belongs to the next section."""
     terrain: str = "open"
-    """Terrain class, for performance models."""
+    """Terrain class, one of `TERRAINS`, for performance models."""
     settings: Mapping[str, Any] = {}
     """Settings that differ here, by step."""
 
@@ -52,6 +56,8 @@ class Line(msgspec.Struct, frozen=True):
     """In order, without gap or overlap, covering the line."""
     places: tuple[Place, ...] = ()
     """By chainage."""
+    stated_length_m: float | None = None
+    """Length that the geometry's own file states, where it does; only for telling that it differs."""
 
 
 class SourceSpec(msgspec.Struct, frozen=True):
