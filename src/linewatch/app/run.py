@@ -8,7 +8,7 @@ import msgspec
 from linewatch.app.door import Door, DoorState
 from linewatch.app.pipeline import Input, Pipeline, States
 from linewatch.ports import JournalWriter, Positions, Source
-from linewatch.records import Detections, Health, Incident, Record, Tick, canonical_bytes
+from linewatch.records import Detections, Incident, Record, Tick, canonical_bytes
 from linewatch.records.state import freeze, thaw
 from linewatch.site.model import Site
 
@@ -80,7 +80,7 @@ class Runner:
         if self.journal is not None:
             self._write(self.journal, inputs, out, tick)
         if self._on_output is not None:
-            for record in (*(item.record for item in inputs if isinstance(item.record, Health)), *out):
+            for record in (*(item.record for item in inputs), *out):
                 self._on_output(record)
 
     def _write(

@@ -5,6 +5,8 @@ are written with their arrays' bytes as they are, so nothing is rounded, and rea
 a pickle, a store from elsewhere can be opened.
 """
 
+import ast
+from functools import lru_cache
 from typing import Any, TypeVar, get_origin
 
 import msgspec
@@ -13,11 +15,23 @@ import numpy as np
 StateT = TypeVar("StateT")
 
 
+@lru_cache(maxsize=256)
+def _dtype_text(dtype: np.dtype[Any]) -> str:
+    """The dtype as the text of NumPy's own file format, fields of a structured one included."""
+    return repr(np.lib.format.dtype_to_descr(dtype))
+
+
+@lru_cache(maxsize=256)
+def _dtype_of(text: str) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(ast.literal_eval(text))
+    return dtype
+
+
 def _encode(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError(f"an array of {value.dtype} cannot be kept in a state; allowed are numbers and booleans")
-        return (value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes())
+        return (_dtype_text(value.dtype), value.shape, np.ascontiguousarray(value).tobytes())
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a state cannot hold a {type(value).__name__}; allowed are structs, numbers, text and arrays")
@@ -26,7 +40,7 @@ def _encode(value: Any) -> Any:
 def _decode(kind: Any, value: Any) -> Any:
     if (get_origin(kind) or kind) is np.ndarray:
         dtype, shape, raw = value
-        return np.frombuffer(raw, dtype=np.dtype(dtype)).reshape(shape).copy()
+        return np.frombuffer(raw, dtype=_dtype_of(dtype)).reshape(shape).copy()
     raise TypeError(f"a state cannot hold a {kind}")
 
 
