@@ -1,0 +1,226 @@
+"""Associate: which detection is whose, as probabilities over the gated pairs of one scan.
+
+A pair's weight is the likelihood ratio of "this detection is of this track" against "it is noise or somebody new",
+times the odds of the track being there and detected (Musicki and Evans, Joint integrated probabilistic data
+association, 2004). Joint probabilities come from loopy belief propagation on the graph of pairs (Williams and Lau,
+Approximate evaluation of marginal association probabilities with belief propagation, 2014): exact where the graph
+is a tree, bounded in work where enumeration would explode.
+"""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+from linewatch.track.settings import TrackSettings
+
+MOST_PAIRS: Final = 24  # nearest detections considered for one track
+MOST_ROUNDS: Final = 60
+SETTLED: Final = 1e-4
+MOST_RATIO: Final = 1e3  # a single detection never counts for more than this against noise
+
+
+@njit(cache=True, nogil=True)
+def _weigh(track: Any, z: Any, gate2: float, birth_per_m: float, per_offset_m: float, per_speed: float) -> float:
+    """Weight of one pair; -1 outside the gate."""
+    lag_s = (z.time_ns - track.time_ns) * 1e-9
+    s = track.p_xx + z.variance_m2
+    dx = z.chainage_m - track.chainage_m - track.velocity_mps * lag_s
+    d2 = dx * dx / s
+    if d2 > gate2:
+        return -1.0
+    scale = math.log(2.0 * math.pi * s)
+    noise_per_m = z.clutter_per_m + birth_per_m
+    if not math.isnan(z.offset_m) and not math.isnan(track.offset_m):
+        sy = track.p_yy + z.offset_variance_m2
+        dy = z.offset_m - track.offset_m - track.offset_velocity_mps * lag_s
+        d2 += dy * dy / sy
+        scale += math.log(2.0 * math.pi * sy)
+        noise_per_m *= per_offset_m
+    if not math.isnan(z.velocity_mps):
+        sv = track.p_vv + z.velocity_variance
+        dv = z.velocity_mps - track.velocity_mps
+        d2 += dv * dv / sv
+        scale += math.log(2.0 * math.pi * sv)
+        noise_per_m *= per_speed
+    if d2 > gate2:
+        return -1.0
+    real = min(max(z.probability, 1e-3), 1.0 - 1e-3)
+    ratio = min(real / (1.0 - real), MOST_RATIO)
+    there = track.existence * z.detect
+    weight: float = there / (1.0 - there) * ratio * math.exp(-0.5 * (d2 + scale)) / noise_per_m
+    if z.vendor != 0 and track.vendor != 0:
+        # The sensor's own tracker says who it is: strong evidence, but not proof.
+        weight *= 20.0 if z.vendor == track.vendor else 0.05
+    return weight
+
+
+@njit(cache=True, nogil=True)
+def gate(
+    tracks: NDArray[Any],
+    scan: NDArray[Any],
+    gate_sigma: float,
+    birth_per_m: float,
+    per_offset_m: float,
+    per_speed: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Pairs inside the gate: where each track's begin (n + 1,), the detection (p,) and the weight (p,) of each.
+
+    `scan` is sorted by chainage. From a track's place the search goes outward, nearest detection first.
+    """
+    n, m = len(tracks), len(scan)
+    widest = 0.0
+    for j in range(m):
+        widest = max(widest, scan[j].variance_m2)
+    begin = np.zeros(n + 1, dtype=np.int64)
+    size = max(64, 4 * n)
+    detection = np.empty(size, dtype=np.int64)
+    weight = np.empty(size, dtype=np.float64)
+    count = 0
+    gate2 = gate_sigma * gate_sigma
+    for i in range(n):
+        track = tracks[i]
+        x = track.chainage_m
+        reach = gate_sigma * math.sqrt(track.p_xx + widest) + abs(track.velocity_mps) * 0.1
+        low, high = 0, m
+        while low < high:
+            middle = (low + high) // 2
+            if scan[middle].chainage_m < x:
+                low = middle + 1
+            else:
+                high = middle
+        left, right, tried = low - 1, low, 0
+        if count + MOST_PAIRS > size:
+            size *= 2
+            bigger = np.empty(size, dtype=np.int64)
+            bigger[:count] = detection[:count]
+            heavier = np.empty(size, dtype=np.float64)
+            heavier[:count] = weight[:count]
+            detection, weight = bigger, heavier
+        while tried < MOST_PAIRS:
+            to_left = x - scan[left].chainage_m if left >= 0 else np.inf
+            to_right = scan[right].chainage_m - x if right < m else np.inf
+            if min(to_left, to_right) > reach:
+                break
+            if to_left < to_right:
+                j = left
+                left -= 1
+            else:
+                j = right
+                right += 1
+            tried += 1
+            w = _weigh(track, scan[j], gate2, birth_per_m, per_offset_m, per_speed)
+            if w > 0.0:
+                detection[count] = j
+                weight[count] = w
+                count += 1
+        begin[i + 1] = count
+    return begin, detection[:count], weight[:count]
+
+
+@njit(cache=True, nogil=True)
+def share(
+    begin: NDArray[np.int64], detection: NDArray[np.int64], weight: NDArray[np.float64], m: int
+) -> NDArray[np.float64]:
+    """Joint association probability of every pair, by belief propagation; per track they add up to at most 1."""
+    n, p = len(begin) - 1, len(detection)
+    back = np.ones(p)  # from detection to track
+    forth = np.empty(p)
+    claim = np.empty(m)
+    for _ in range(MOST_ROUNDS):
+        claim[:] = 0.0
+        for i in range(n):
+            total = 1.0
+            for k in range(begin[i], begin[i + 1]):
+                total += weight[k] * back[k]
+            for k in range(begin[i], begin[i + 1]):
+                forth[k] = weight[k] / max(total - weight[k] * back[k], 1.0)
+                claim[detection[k]] += forth[k]
+        change = 0.0
+        for k in range(p):
+            new = 1.0 / (1.0 + max(claim[detection[k]] - forth[k], 0.0))
+            change = max(change, abs(new - back[k]))
+            back[k] = new
+        if change < SETTLED:
+            break
+    out = np.empty(p)
+    for i in range(n):
+        total = 1.0
+        for k in range(begin[i], begin[i + 1]):
+            total += weight[k] * back[k]
+        for k in range(begin[i], begin[i + 1]):
+            out[k] = weight[k] * back[k] / total
+    return out
+
+
+@njit(cache=True, nogil=True)
+def choose(
+    begin: NDArray[np.int64], detection: NDArray[np.int64], weight: NDArray[np.float64], m: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Nearest neighbour where nobody contests: probability 1 for the best pair of such a track, 0 for the others.
+
+    Also which pairs belong to contested tracks, left at 0 for a joint decision.
+    """
+    p = len(detection)
+    claims = np.zeros(m, dtype=np.int64)
+    for k in range(p):
+        claims[detection[k]] += 1
+    out = np.zeros(p)
+    contested = np.zeros(p, dtype=np.bool_)
+    for i in range(len(begin) - 1):
+        best, rival = -1, False
+        for k in range(begin[i], begin[i + 1]):
+            rival = rival or claims[detection[k]] > 1
+            if best < 0 or weight[k] > weight[best]:
+                best = k
+        if rival:
+            contested[begin[i] : begin[i + 1]] = True
+        elif best >= 0 and weight[best] > 1.0:
+            out[best] = 1.0
+    return out, contested
+
+
+def assign(
+    begin: NDArray[np.int64], detection: NDArray[np.int64], weight: NDArray[np.float64], m: int
+) -> NDArray[np.float64]:
+    """Global nearest neighbour: the one-to-one pairing of the largest product of weights, 1 for its pairs.
+
+    One sparse assignment over all components at once: they share no edge, so each is solved apart.
+    """
+    n = len(begin) - 1
+    track = np.repeat(np.arange(n), np.diff(begin))
+    out = np.zeros(len(weight))
+    if not len(weight):
+        return out
+    # Every track may stay without a detection at weight 1; costs are shifted above zero, where sparse means absent.
+    cost = -np.log(np.maximum(weight, 1e-30))
+    shift = 1.0 - min(0.0, float(cost.min()))
+    rows = np.r_[track, np.arange(n)]
+    columns = np.r_[detection, m + np.arange(n)]
+    graph = csr_array((np.r_[cost + shift, np.full(n, shift)], (rows, columns)), shape=(n, m + n))
+    chosen = min_weight_full_bipartite_matching(graph)[1]
+    out[chosen[track] == detection] = 1.0
+    return out
+
+
+def associate(
+    begin: NDArray[np.int64],
+    detection: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    m: int,
+    settings: TrackSettings,
+) -> NDArray[np.float64]:
+    """Probability of every gated pair under the association that the settings ask for."""
+    if settings.association == "jpda":
+        return np.asarray(share(begin, detection, weight, m))
+    if settings.association == "gnn":
+        return assign(begin, detection, weight, m)
+    alone, contested = choose(begin, detection, weight, m)
+    if not contested.any():
+        return np.asarray(alone)
+    joint = share(begin, detection, np.where(contested, weight, 0.0), m)
+    return np.where(contested, joint, alone)

@@ -1,0 +1,125 @@
+"""Fuse: two tracks of one mover become one.
+
+Sensors that begin a track each, or sections that both did at their border, leave two tracks where one mover is.
+They show by one of the two starving: the detections all go to the other, and no frame of any sensor shows both.
+"""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+MOTION: Final = (
+    "own_ns",
+    "extent_ns",
+    "chainage_m",
+    "velocity_mps",
+    "p_xx",
+    "p_xv",
+    "p_vv",
+    "offset_m",
+    "offset_velocity_mps",
+    "p_yy",
+    "p_yw",
+    "p_ww",
+    "from_m",
+    "to_m",
+    "extent_s",
+    "extent_sigma_m",
+)
+
+
+@njit(cache=True, nogil=True)
+def mark_apart(
+    tracks: NDArray[Any],
+    scan: NDArray[Any],
+    begin: NDArray[np.int64],
+    detection: NDArray[np.int64],
+    share: NDArray[np.float64],
+) -> None:
+    """Note for every track that contested a detection and yet had one of its own that this scan told it apart."""
+    claims = np.zeros(len(scan), dtype=np.int64)
+    for k in range(len(detection)):
+        claims[detection[k]] += 1
+    for i in range(len(tracks)):
+        contested, own = False, -1
+        for k in range(begin[i], begin[i + 1]):
+            contested = contested or claims[detection[k]] > 1
+            if share[k] > 0.5:
+                own = detection[k]
+        if contested and own >= 0:
+            tracks[i].apart_ns = scan[own].time_ns
+
+
+@njit(cache=True, nogil=True)
+def _same(a: Any, b: Any, sigma2: float) -> bool:
+    """Whether two tracks agree in place, speed and, where both know it, offset."""
+    s = a.p_xx + b.p_xx
+    dx = a.chainage_m - b.chainage_m
+    both = min(a.to_m, b.to_m) - max(a.from_m, b.from_m)
+    if dx * dx > sigma2 * s and both <= 0.0:
+        return False
+    dv = a.velocity_mps - b.velocity_mps
+    if dv * dv > sigma2 * (a.p_vv + b.p_vv):
+        return False
+    if math.isnan(a.offset_m) or math.isnan(b.offset_m):
+        return True
+    dy = a.offset_m - b.offset_m
+    return bool(dy * dy <= sigma2 * (a.p_yy + b.p_yy))
+
+
+@njit(cache=True, nogil=True)
+def into(
+    tracks: NDArray[Any], order: NDArray[np.int64], same_sigma: float, starved_ns: int, now_ns: int
+) -> NDArray[np.int64]:
+    """For every track the one it is taken into, or -1; `order` sorts the tracks by chainage.
+
+    The starved one goes into the one that eats; of two that both eat, the younger shadowed pair at a border goes.
+    """
+    n = len(tracks)
+    out = np.full(n, -1, dtype=np.int64)
+    sigma2 = same_sigma * same_sigma
+    for a in range(n):
+        i = order[a]
+        for b in range(a + 1, min(a + 9, n)):
+            j = order[b]
+            one, two = tracks[i], tracks[j]
+            if out[i] >= 0 or out[j] >= 0 or not _same(one, two, sigma2):
+                continue
+            if one.shadow and two.shadow:
+                continue
+            if one.shadow or two.shadow:
+                # The neighbour's track and ours: the older, then the lower in the line, lives on.
+                ours, theirs = (j, i) if one.shadow else (i, j)
+                p, q = tracks[ours], tracks[theirs]
+                older = q.first_ns < p.first_ns or (q.first_ns == p.first_ns and q.origin < p.origin)
+                if older and q.life >= p.life:
+                    out[ours] = theirs
+                continue
+            starved = i if one.own_ns < two.own_ns else j
+            other = j if starved == i else i
+            if tracks[other].own_ns - tracks[starved].own_ns < starved_ns:
+                continue
+            if now_ns - tracks[starved].apart_ns < starved_ns:
+                continue
+            # A track that is already known to others keeps its name before one that is not.
+            if tracks[starved].life > 0 and tracks[other].life == 0:
+                starved, other = other, starved
+            out[starved] = other
+    return out
+
+
+def take_in(tracks: NDArray[Any], row: int, other: int) -> None:
+    """Let the track `other` take over what `row` knew, in place: history from both, motion from the fresher one."""
+    one, two = tracks[row], tracks[other]
+    if one["own_ns"] > two["own_ns"]:
+        for field in MOTION:
+            tracks[field][other] = one[field]
+    tracks["last_ns"][other] = max(one["last_ns"], two["last_ns"])
+    tracks["detections"][other] += one["detections"]
+    tracks["strength_db"][other] = max(one["strength_db"], two["strength_db"])
+    tracks["existence"][other] = max(one["existence"], two["existence"])
+    if one["id"]:
+        tracks["parents"][other] = [one["id"], *tracks["parents"][other][:-1].tolist()]

@@ -1,0 +1,90 @@
+"""Initiate: a detection that no track claims begins one, in the section that owns its place.
+
+Its existence probability is what its sensor says of it, so that one strong detection is enough and a doubtful one
+must be borne out: age plays no part.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from linewatch.track.update import hear_kinds
+
+LEAST_FREE: Final = 0.5  # below this a detection is somebody else's
+LEAST_EXISTENCE: Final = 0.02
+
+
+@njit(cache=True, nogil=True)
+def absorbed(tracks: NDArray[Any], z: Any) -> bool:
+    """Whether a detection lies on the stretch of a track that is there: a part of it and not somebody new."""
+    for i in range(len(tracks)):
+        track = tracks[i]
+        both = min(track.to_m, z.to_m) - max(track.from_m, z.from_m)
+        if both > 0.0 and both >= 0.25 * min(track.to_m - track.from_m, z.to_m - z.from_m):
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def newcomers(
+    tracks: NDArray[Any],
+    scan: NDArray[Any],
+    free: NDArray[np.float64],
+    from_m: float,
+    to_m: float,
+) -> NDArray[np.int64]:
+    """Which detections of a scan begin a track: unclaimed, of this section, and on nobody's stretch."""
+    out = np.empty(len(scan), dtype=np.int64)
+    count = 0
+    for j in range(len(scan)):
+        z = scan[j]
+        if free[j] < LEAST_FREE or z.chainage_m < from_m or z.chainage_m >= to_m:
+            continue
+        if free[j] * z.probability < LEAST_EXISTENCE:
+            continue
+        if z.to_m > z.from_m and absorbed(tracks, z):
+            continue
+        out[count] = j
+        count += 1
+    return out[:count]
+
+
+@njit(cache=True, nogil=True)
+def begin(
+    fresh: NDArray[Any],
+    seen: NDArray[np.uint64],
+    scan: NDArray[Any],
+    rows: NDArray[np.int64],
+    free: NDArray[np.float64],
+    origin: int,
+    most_probability: float,
+) -> None:
+    """Fill `fresh` and `seen`, given as zeros, with the tracks that these detections begin."""
+    for i in range(len(rows)):
+        z = scan[rows[i]]
+        track = fresh[i]
+        track.time_ns = track.first_ns = track.last_ns = track.own_ns = track.anchor_ns = z.time_ns
+        track.place_mm = z.place_mm
+        track.vendor = z.vendor
+        track.chainage_m = track.anchor_m = z.chainage_m
+        track.p_xx = z.variance_m2
+        if np.isnan(z.velocity_mps):
+            track.p_vv = z.start_speed_variance
+        else:
+            track.velocity_mps, track.p_vv = z.velocity_mps, z.velocity_variance
+        track.offset_m = z.offset_m
+        if not np.isnan(z.offset_m):
+            track.p_yy, track.p_ww = z.offset_variance_m2, z.start_speed_variance
+        track.existence = min(free[rows[i]] * z.probability, most_probability)
+        track.from_m, track.to_m = z.from_m, z.to_m
+        track.extent_ns, track.extent_s = z.time_ns, z.duration_s
+        track.extent_sigma_m = np.sqrt(z.variance_m2)
+        track.strength_db = z.strength_db
+        hear_kinds(track, z)
+        track.detections = 1
+        track.first_sensor = track.last_sensor = z.sensor
+        track.origin = origin
+        track.count_low = track.count_high = 1
+        seen[i, z.sensor // 64] = np.uint64(1) << np.uint64(z.sensor % 64)

@@ -1,0 +1,158 @@
+"""What each sensor of the line should see: detection probability, false detections and what its silence says.
+
+The numbers of `KINDS` are assumptions that stand until walk tests replace them through `Sensor.performance`;
+they are chosen low where in doubt, because a detection probability that is too high ends true tracks.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from linewatch.records import Outage
+from linewatch.site.model import Site
+
+SECONDS_PER_DAY: Final = 86_400.0
+
+
+class Kind(NamedTuple):
+    """Assumed performance of one kind of sensor."""
+
+    pd_fraction: float
+    """Probability that one look shows a walking person within reach."""
+    look_s: float
+    """Length of one look."""
+    far_per_day: float
+    """False detections a day: per kilometre of a span, per piece of a point sensor."""
+    silence_speaks: bool
+    """Whether no detection means anything: not for sensors that only report an event."""
+    touch: bool = False
+    """Whether it feels who touches the barrier, and who therefore hardly moves along the line."""
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "fibre_das": Kind(0.5, 2.0, 200.0, silence_speaks=True),
+    # A fence cable feels who touches the fence, not who stands before it.
+    "fibre_vibration": Kind(0.3, 1.0, 50.0, silence_speaks=True, touch=True),
+    "geophone": Kind(0.5, 2.0, 20.0, silence_speaks=True),
+    "pir": Kind(0.8, 1.0, 5.0, silence_speaks=False),
+    # A beam reports the moment of crossing it.
+    "microwave": Kind(0.9, 1.0, 2.0, silence_speaks=False),
+    "radio_link": Kind(0.5, 2.0, 20.0, silence_speaks=True),
+    "radar": Kind(0.8, 1.0, 100.0, silence_speaks=True),
+    "camera": Kind(0.8, 1.0, 50.0, silence_speaks=True),
+    "contact": Kind(0.95, 1.0, 0.5, silence_speaks=False, touch=True),
+}
+MOST_DETECT: Final = 0.99
+SCAN_GUARD_M: Final = 20.0
+LEAST_WIDTH_M: Final = 10.0
+
+
+class Watch:
+    """The sensors of one line as arrays, by sensor id; fixed when the step is made."""
+
+    def __init__(self, site: Site, line_id: str) -> None:
+        sensors = sorted((s for s in site.sensors if s.line == line_id), key=lambda sensor: sensor.id)
+        self.ids: tuple[str, ...] = tuple(sensor.id for sensor in sensors)
+        self.index: dict[str, int] = {sensor_id: i for i, sensor_id in enumerate(self.ids)}
+        self.words = max(1, -(-len(sensors) // 64))
+        extents = np.array([sensor.extent_m() for sensor in sensors], dtype=np.float64).reshape(-1, 2)
+        self.from_m: NDArray[np.float64] = extents[:, 0].copy()
+        self.to_m: NDArray[np.float64] = extents[:, 1].copy()
+        width_m = np.maximum(self.to_m - self.from_m, LEAST_WIDTH_M)
+        kinds = [KINDS[sensor.kind] for sensor in sensors]
+        detect = [
+            kind.pd_fraction if (pd := sensor.performance.pd_walk_fraction) is None else pd
+            for sensor, kind in zip(sensors, kinds, strict=True)
+        ]
+        self.detect: NDArray[np.float64] = np.clip(np.array(detect, dtype=np.float64), 0.0, MOST_DETECT)
+        look_s = np.array([kind.look_s for kind in kinds], dtype=np.float64)
+        self.look_s: NDArray[np.float64] = look_s
+        far_per_day = [
+            kind.far_per_day * (max(1.0, width / 1000.0) if sensor.is_span else 1.0)
+            if (far := sensor.performance.far_per_day) is None
+            else far
+            for sensor, kind, width in zip(sensors, kinds, width_m, strict=True)
+        ]
+        self.clutter_per_m: NDArray[np.float64] = (
+            np.array(far_per_day, dtype=np.float64) / SECONDS_PER_DAY * look_s / width_m
+        )
+        speaks = np.array([kind.silence_speaks for kind in kinds], dtype=bool)
+        self.touch: NDArray[np.bool_] = np.array([kind.touch for kind in kinds], dtype=bool)
+        in_service = np.array([sensor.state == "in_service" for sensor in sensors], dtype=bool)
+        self.silence_per_s: NDArray[np.float64] = np.where(speaks & in_service, -np.log1p(-self.detect) / look_s, 0.0)
+        self.colour: NDArray[np.int64] = _colours(self.from_m - SCAN_GUARD_M, self.to_m + SCAN_GUARD_M)
+
+    def blind(self, outages: tuple[Outage, ...]) -> NDArray[np.float64]:
+        """(m, 4) rows of sensor index, start, end and share of detection lost, for what is out now."""
+        rows = [
+            (float(self.index[sensor]), outage.from_m, outage.to_m, 1.0 - outage.remaining_fraction)
+            for outage in outages
+            for sensor in outage.sensors
+            if sensor in self.index
+        ]
+        return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+    def names(self, mask: NDArray[np.uint64]) -> tuple[str, ...]:
+        """Sensor ids of the bits that are set, sorted."""
+        out: list[str] = []
+        for word, bits in enumerate(mask.tolist()):
+            rest = bits
+            while rest:
+                low = rest & -rest
+                out.append(self.ids[word * 64 + low.bit_length() - 1])
+                rest ^= low
+        return tuple(out)
+
+    def mask(self, names: tuple[str, ...]) -> NDArray[np.uint64]:
+        """The inverse of `names`; sensors that the line does not have are left out."""
+        words = [0] * self.words
+        for name in names:
+            if (number := self.index.get(name)) is not None:
+                words[number // 64] |= 1 << (number % 64)
+        return np.array(words, dtype=np.uint64)
+
+
+def _colours(from_m: NDArray[np.float64], to_m: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Fewest colours such that stretches of one colour never overlap (greedy by start, exact for intervals)."""
+    colour = np.zeros(len(from_m), dtype=np.int64)
+    ends: list[float] = []
+    for i in np.lexsort((np.arange(len(from_m)), from_m)):
+        free = next((c for c, end in enumerate(ends) if end <= from_m[i]), len(ends))
+        if free == len(ends):
+            ends.append(0.0)
+        ends[free] = float(to_m[i])
+        colour[i] = free
+    return colour
+
+
+@njit(cache=True, nogil=True)
+def silence_evidence(
+    tracks: NDArray[Any],
+    heard: NDArray[np.uint64],
+    from_m: NDArray[np.float64],
+    to_m: NDArray[np.float64],
+    silence_per_s: NDArray[np.float64],
+    blind: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(n,) evidence against each track per second of silence, -sum of ln(1 - Pd) per second.
+
+    Summed over the sensors that reach it, are not out and did not hear it in this tick (`heard`, bit mask).
+    """
+    out = np.zeros(len(tracks))
+    for i in range(len(tracks)):
+        x = tracks[i].chainage_m
+        for s in range(len(from_m)):
+            if silence_per_s[s] <= 0.0 or x < from_m[s] or x > to_m[s]:
+                continue
+            if heard[i, s // 64] >> np.uint64(s % 64) & np.uint64(1):
+                continue
+            left = 1.0
+            for b in range(len(blind)):
+                if int(blind[b, 0]) == s and blind[b, 1] <= x <= blind[b, 2]:
+                    left = min(left, 1.0 - blind[b, 3])
+            # Loss scales the detection probability: exact at 0 and 1, and close to it between.
+            out[i] += silence_per_s[s] * left
+    return out

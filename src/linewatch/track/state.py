@@ -1,0 +1,162 @@
+"""What the tracker remembers: one row a track, in arrays that every verb works on at once.
+
+A row lies in one numpy record, so that filtering, copying and freezing a hundred tracks is one operation and a
+compiled loop reaches every field by its name. An unknown offset is NaN. Fields are ordered so that no padding lies
+between them: equal states have equal bytes.
+"""
+
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from linewatch.records import ACTS, MOVERS, Detections, HandOver, KnownMover, Outage, Tick
+
+N_MOVERS: Final = len(MOVERS)
+N_ACTS: Final = len(ACTS)
+NS_PER_S: Final = 1_000_000_000
+
+TENTATIVE: Final = 0
+CONFIRMED: Final = 1
+COASTING: Final = 2
+
+TRACK: Final = np.dtype(
+    [
+        # Times, UTC nanoseconds; 0 means never.
+        ("time_ns", "i8"),  # the state holds for this time
+        ("first_ns", "i8"),  # first detection
+        ("last_ns", "i8"),  # last detection
+        ("own_ns", "i8"),  # last detection that was more likely its own than anyone else's
+        ("apart_ns", "i8"),  # last time one frame of one sensor showed it beside a neighbour
+        ("extent_ns", "i8"),  # the stretch held at this time
+        ("anchor_ns", "i8"),  # it has stayed near `anchor_m` since
+        ("sent_ns", "i8"),  # last report
+        ("place_mm", "i8"),  # place of the first detection, for its key
+        ("vendor", "i8"),  # hash of the track id that a sensor of its own gives it
+        ("id", "u8"),  # the sixteen hex digits of the track's id; 0 until it is confirmed
+        ("parents", "u8", 4),  # ids it came out of, latest first
+        # Motion: along the line, and across it where observable.
+        ("chainage_m", "f8"),
+        ("velocity_mps", "f8"),
+        ("p_xx", "f8"),
+        ("p_xv", "f8"),
+        ("p_vv", "f8"),
+        ("offset_m", "f8"),
+        ("offset_velocity_mps", "f8"),
+        ("p_yy", "f8"),
+        ("p_yw", "f8"),
+        ("p_ww", "f8"),
+        ("existence", "f8"),
+        # The stretch it takes up, at `extent_ns`.
+        ("from_m", "f8"),
+        ("to_m", "f8"),
+        ("extent_s", "f8"),  # length of the signal that the stretch rests on
+        ("extent_sigma_m", "f8"),
+        ("anchor_m", "f8"),
+        ("strength_db", "f8"),
+        # What was last reported, to know what has changed.
+        ("sent_chainage_m", "f8"),
+        ("sent_velocity_mps", "f8"),
+        ("sent_from_m", "f8"),
+        ("sent_to_m", "f8"),
+        # Kinds: rows of zeros where no sensor has said anything.
+        ("mover", "f8", N_MOVERS),
+        ("act", "f8", N_ACTS),
+        # Size of a group: evidence as a weighted sum of log-counts.
+        ("size_log", "f8"),
+        ("size_weight", "f8"),
+        ("first_sensor", "i4"),  # index into the sensors of the line
+        ("origin", "i4"),  # index of the section it began in
+        ("detections", "i4"),
+        ("count_low", "i4"),
+        ("count_high", "i4"),
+        ("sent_count_low", "i4"),
+        ("sent_count_high", "i4"),
+        ("last_sensor", "i4"),  # sensor of the last detection of its own
+        ("life", "u1"),
+        ("intent", "u1"),
+        ("gait", "u1"),
+        ("shadow", "u1"),  # 1: the neighbour's, seen here for one tick
+        ("side", "i1"),  # which side of the line it was last clearly on: 1 approach side, -1 beyond, 0 not known
+        ("sent_life", "u1"),
+        ("sent_intent", "u1"),
+        ("sent_kind", "u1"),
+    ]
+)
+"""One track."""
+
+MEASUREMENT: Final = np.dtype(
+    [
+        ("time_ns", "i8"),
+        ("vendor", "i8"),
+        ("place_mm", "i8"),
+        ("chainage_m", "f8"),
+        ("variance_m2", "f8"),
+        ("from_m", "f8"),
+        ("to_m", "f8"),
+        ("duration_s", "f8"),
+        ("strength_db", "f8"),
+        ("probability", "f8"),
+        ("offset_m", "f8"),
+        ("offset_variance_m2", "f8"),
+        ("velocity_mps", "f8"),
+        ("velocity_variance", "f8"),
+        ("clutter_per_m", "f8"),  # density of false detections of its sensor
+        ("look_s", "f8"),  # detections of one sensor closer together than this are one piece of evidence
+        ("start_speed_variance", "f8"),  # of a mover that this detection begins
+        ("detect", "f8"),  # probability with which its sensor detects
+        ("mover", "f8", N_MOVERS),
+        ("act", "f8", N_ACTS),
+        ("count_low", "i4"),
+        ("count_high", "i4"),
+        ("sensor", "i4"),
+        ("scan", "i4"),
+    ]
+)
+"""One detection that passed the door."""
+
+
+class Moment(msgspec.Struct, frozen=True, eq=False):
+    """What came at one tick of the window, and what was known before it."""
+
+    tick: Tick
+    """The tick."""
+    items: tuple[Detections | HandOver | KnownMover | Outage, ...]
+    """What came."""
+    before: "Known | None"
+    """State before it; kept for one tick a second only."""
+    passed: tuple[str, ...] = ()
+    """Ids of the tracks passed to other sections at its end."""
+
+
+class Known(msgspec.Struct, frozen=True, eq=False):
+    """Tracks and context at the end of a tick."""
+
+    tracks: NDArray[np.void]
+    """(n,) rows of `TRACK`."""
+    seen: NDArray[np.uint64]
+    """(n, words) bit mask of the line's sensors that have seen each."""
+    movers: tuple[KnownMover, ...] = ()
+    """Latest report of every known mover, by id."""
+    outages: tuple[Outage, ...] = ()
+    """What is not watched now, by id."""
+
+
+class TrackerState(msgspec.Struct, frozen=True, eq=False):
+    """Declared state of the tracker step."""
+
+    known: Known
+    """Now."""
+    past: tuple[Moment, ...] = ()
+    """The window, oldest first."""
+
+
+def no_tracks(words: int) -> Known:
+    """Nothing known; `words` 64-bit words name the sensors."""
+    return Known(tracks=np.zeros(0, dtype=TRACK), seen=np.zeros((0, words), dtype=np.uint64))
+
+
+def rows_of(known: Known) -> NDArray[Any]:
+    """The tracks with their field names, which a thawed state has lost; a view, not a copy."""
+    return known.tracks.view(TRACK)
