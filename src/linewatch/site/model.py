@@ -8,7 +8,6 @@ import msgspec
 
 from linewatch.site.sensor import Sensor
 
-
 TERRAINS: Final = ("open", "forest", "wetland", "river", "town")
 """Terrain classes that performance models and scenes know."""
 
