@@ -19,10 +19,6 @@ def probabilities(names: tuple[str, ...]) -> st.SearchStrategy[tuple[float, ...]
     return st.none() | weights.map(lambda w: tuple(x / sum(w) for x in w))
 
 
-def _maybe(values: st.SearchStrategy[float]) -> st.SearchStrategy[float | None]:
-    return st.none() | values
-
-
 @st.composite
 def detections(
     draw: st.DrawFn, sensors: tuple[str, ...] = ("f1", "f2"), length_m: float = 600.0, seconds: float = 10.0
@@ -30,6 +26,8 @@ def detections(
     """One detection on line `main`, as the door would let it in."""
     chainage_m = draw(st.floats(0, length_m))
     half_m = draw(st.floats(0, 30))
+    offset_m = draw(st.none() | st.floats(-500, 500))
+    velocity_mps = draw(st.none() | st.floats(-40, 40))
     return quantise(
         Detection(
             line="main",
@@ -44,8 +42,10 @@ def detections(
             probability=draw(st.floats(0, 1)),
             mover_probabilities=draw(probabilities(MOVERS)),
             act_probabilities=draw(probabilities(ACTS)),
-            offset_m=draw(_maybe(st.floats(-500, 500))),
-            velocity_mps=draw(_maybe(st.floats(-40, 40))),
+            offset_m=offset_m,
+            offset_sigma_m=None if offset_m is None else draw(st.floats(0.5, 30)),
+            velocity_mps=velocity_mps,
+            velocity_sigma_mps=None if velocity_mps is None else draw(st.floats(0.1, 5)),
             count_low=draw(st.none() | st.integers(1, 500)),
             sensor_track=draw(st.none() | st.sampled_from(["7", "abc"])),
         )

@@ -147,6 +147,11 @@ class Door:
                 & (batch.from_m <= batch.to_m)
                 & (batch.chainage_sigma_m > 0),
             ),
+            (
+                "an offset or a velocity without a sigma above 0",
+                (np.isnan(batch.offset_m) | (batch.offset_sigma_m > 0))
+                & (np.isnan(batch.velocity_mps) | (batch.velocity_sigma_mps > 0)),
+            ),
         )
         kept = np.ones(len(batch), dtype=bool)
         for text, holds in checks:

@@ -28,6 +28,7 @@ from linewatch.site.sensor import Sensor
 
 _NS_PER_S: Final = 1_000_000_000
 _RAW_BLOCK_S: Final = 0.001
+_LEAST_PITCH_M: Final = 0.1
 
 CARD: Final = Card(
     title="Energy detector for vibration channels: fibre, fence cable, geophones",
@@ -48,8 +49,6 @@ class VibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Least height over the floor across channels."""
     own_min_excess_db: float = 9.0
     """Least height over a channel's own floor, once that is proven."""
-    min_channels: int = 6
-    """Narrower disturbances are dropped where a sensor has that many channels."""
     dead_after_s: float = 1.0
     """A channel that gives nothing, or always the same, for so long is dead."""
     least_share: float = 0.5
@@ -93,10 +92,10 @@ class VibrationStep:
         self.measure = AMPLITUDE if sensor.kind in settings.amplitude_kinds else RAW
         self._frame_ns = round(settings.frame_s * _NS_PER_S)
         self._edges_m = sensor.channel_edges_m() if sensor.is_span else np.array(sensor.extent_m())
-        self._thresholds = EnergyDetectorSettings(
-            min_excess_db=settings.min_excess_db,
-            own_min_excess_db=settings.own_min_excess_db,
-            min_channels=min(settings.min_channels, len(self._edges_m) - 1),
+        pitch_m = float(np.median(np.abs(np.diff(self._edges_m))))
+        fitted = EnergyDetectorSettings.for_sensor(max(pitch_m, _LEAST_PITCH_M), settings.frame_s)
+        self._thresholds = msgspec.structs.replace(
+            fitted, min_excess_db=settings.min_excess_db, own_min_excess_db=settings.own_min_excess_db
         )
 
     def initial(self) -> VibrationState:
@@ -151,9 +150,9 @@ class VibrationStep:
     def _block(self, part: _Part, block: Block, found: list[Detection]) -> list[Record]:
         times_ns, ends = self._frame_ends(block)
         per_block = max(round(block.rate_hz * _RAW_BLOCK_S), 1) if self.measure == RAW else 1
-        energy, count, changes = accumulate_energy(block.samples, ends, self.measure, per_block, part.energy)
+        energy, count, moving = accumulate_energy(block.samples, ends, self.measure, per_block, part.energy)
         expected = self.settings.frame_s * block.rate_hz / per_block
-        valid = live_channels(energy, count, changes > 0, max(round(expected * self.settings.least_share), 1))
+        valid = live_channels(energy, count, moving, max(round(expected * self.settings.least_share), 1))
         if block.valid is not None:
             valid &= block.valid
         out: list[Record] = []

@@ -42,11 +42,11 @@ class Detection(msgspec.Struct, frozen=True, tag="detection"):
     offset_m: float | None = None
     """Distance from the line, positive on the approach side."""
     offset_sigma_m: float | None = None
-    """Standard deviation of `offset_m`."""
+    """Standard deviation of `offset_m`; given wherever that is."""
     velocity_mps: float | None = None
     """Speed along the line, positive towards higher chainage."""
     velocity_sigma_mps: float | None = None
-    """Standard deviation of `velocity_mps`."""
+    """Standard deviation of `velocity_mps`; given wherever that is."""
     count_low: int | None = None
     """Fewest movers the sensor takes this for."""
     count_high: int | None = None
