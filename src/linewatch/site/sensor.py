@@ -18,6 +18,8 @@ class Performance(msgspec.Struct, frozen=True):
     """The same for a vehicle."""
     far_per_day: float | None = None
     """False detections a day by the sensor itself."""
+    thermal: bool = True
+    """Whether a camera position has a thermal head beside its day one; without it, it is blind in the dark."""
 
 
 class Sensor(msgspec.Struct, frozen=True):
