@@ -238,6 +238,8 @@ def concatenate(line: str, batches: Sequence[Detections]) -> Detections:
     """One sorted batch out of several of one line."""
     if not batches:
         return batch_of(line, ())
+    if len(batches) == 1:
+        return _sorted(batches[0])
     sensors = tuple(sorted({sensor for batch in batches for sensor in batch.sensors}))
     where = {sensor: index for index, sensor in enumerate(sensors)}
     remapped = [
@@ -265,6 +267,10 @@ def concatenate(line: str, batches: Sequence[Detections]) -> Detections:
     if any(batch.sensor_tracks for batch in batches):
         tracks = tuple(t for batch in batches for t in (batch.sensor_tracks or (None,) * len(batch)))
     whole = Detections(line=line, sensors=sensors, sensor_tracks=tracks, received_ns=received, **columns)
+    return _sorted(whole)
+
+
+def _sorted(batch: Detections) -> Detections:
     # Strength last: two detections of one sensor, moment and place must not keep the order in which they came.
-    order = np.lexsort((whole.strength_db, whole.chainage_m, whole.sensor_index, whole.time_ns))
-    return whole.take(order)
+    order = np.lexsort((batch.strength_db, batch.chainage_m, batch.sensor_index, batch.time_ns))
+    return batch if (order[:-1] < order[1:]).all() else batch.take(order)
