@@ -43,6 +43,8 @@ def write_recording(
 ) -> tuple[Path, Path]:
     """Play a scene and write it into a new or empty folder; gives the paths of recording.toml and truth.jsonl.
 
+    Beside them lie `records.jsonl` (health, weather, known movers: what is no detection) and the folder `detections`.
+
     Raises `InputError` where the folder holds anything already.
     """
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
@@ -119,12 +121,12 @@ def _matrix(values: NDArray[np.float64], width: int) -> pa.Array:
 
 
 def _description(scene: Scene, seed: int, nuisance_factor: float, files: Sequence[str]) -> str:
-    start = datetime.fromtimestamp(scene.start_ns // NS_PER_S, UTC)
+    start, end = (datetime.fromtimestamp(-(-time_ns // NS_PER_S), UTC) for time_ns in (scene.start_ns, scene.end_ns))
     listed = "".join(f"  {json.dumps(name)},\n" for name in sorted(files))
     return (
         f"# Scene {json.dumps(scene.name)}, seed {seed}, nuisance factor {nuisance_factor:g}.\n"
         f'format = "detections"\n'
         f'start = "{start:%Y-%m-%dT%H:%M:%SZ}"\n'
+        f'end = "{end:%Y-%m-%dT%H:%M:%SZ}"\n'
         f"data = [\n{listed}]\n"
-        f'records = "records.jsonl"\n'
     )

@@ -27,7 +27,11 @@ class _Waiting(msgspec.Struct):
     """Detections of one line that have been made and have not arrived yet."""
 
     batch: Detections
+    """In order of arrival."""
     due_ns: Ints
+    """When each arrives."""
+    given: int
+    """How many have been given."""
 
 
 class SimulatedSource:
@@ -71,12 +75,11 @@ class SimulatedSource:
 
     def _arrived(self, until_ns: int) -> list[Detections]:
         out = []
-        for line, waiting in self._waiting.items():
-            now = waiting.due_ns < until_ns
-            if now.any():
-                out.append(waiting.batch if now.all() else waiting.batch.take(now))
-                left = np.flatnonzero(~now)
-                self._waiting[line] = _Waiting(waiting.batch.take(left), waiting.due_ns[left])
+        for waiting in self._waiting.values():
+            begin, end = waiting.given, int(np.searchsorted(waiting.due_ns, until_ns))
+            if end > begin:
+                out.append(_in_order(waiting.batch.take(np.arange(begin, end))))
+                waiting.given = end
         return out
 
     def _play(self, number: int) -> None:
@@ -85,9 +88,11 @@ class SimulatedSource:
         for cast, reports in self.simulation.reports(number):
             batch, due_ns = self.simulation.batch(cast, reports)
             waiting = self._waiting.get(cast.line)
-            if waiting is not None and len(waiting.batch):
-                batch, due_ns = _together(cast.line, waiting, batch, due_ns)
-            self._waiting[cast.line] = _Waiting(batch, due_ns)
+            if waiting is not None and waiting.given < len(waiting.batch):
+                left = np.arange(waiting.given, len(waiting.batch))
+                batch, due_ns = _together(cast.line, waiting.batch.take(left), waiting.due_ns[left], batch, due_ns)
+            order = np.argsort(due_ns, kind="stable")
+            self._waiting[cast.line] = _Waiting(batch.take(order), due_ns[order], 0)
 
     def position(self) -> str:
         """The time up to which it has been asked."""
@@ -114,10 +119,27 @@ class SimulatedSource:
         self._waiting, self._records = {}, []
 
 
-def _together(line: str, waiting: _Waiting, batch: Detections, due_ns: Ints) -> tuple[Detections, Ints]:
+def _in_order(batch: Detections) -> Detections:
+    """The rows in order of time, sensor and place again, naming no sensor that is not among them."""
+    order = np.lexsort((batch.chainage_m, batch.sensor_index, batch.time_ns))
+    used, index = np.unique(batch.sensor_index[order], return_inverse=True)
+    received_ns = None if batch.received_ns is None else batch.received_ns[order]
+    if received_ns is not None and (received_ns == np.iinfo(np.int64).min).all():
+        received_ns = None
+    return msgspec.structs.replace(
+        batch.take(order),
+        sensors=tuple(batch.sensors[int(number)] for number in used),
+        sensor_index=index.astype(np.int32),
+        received_ns=received_ns,
+    )
+
+
+def _together(
+    line: str, first: Detections, first_due_ns: Ints, second: Detections, second_due_ns: Ints
+) -> tuple[Detections, Ints]:
     """What waited and what was made, in one order; the due times take the same way as the rows."""
-    order = _order_of(waiting.batch, batch)
-    return concatenate(line, [waiting.batch, batch]), np.concatenate([waiting.due_ns, due_ns])[order]
+    order = _order_of(first, second)
+    return concatenate(line, [first, second]), np.concatenate([first_due_ns, second_due_ns])[order]
 
 
 def _order_of(first: Detections, second: Detections) -> Ints:

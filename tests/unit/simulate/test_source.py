@@ -9,6 +9,8 @@ from linewatch.errors import InputError
 from linewatch.ports import Item, Recording
 from linewatch.records import Detections, canonical_bytes, concatenate, quantise_batch
 from linewatch.simulate import SimulatedSource, bench_site, read_scene, write_recording
+from linewatch.sources.checks import Span, run_checks
+from linewatch.sources.recording import load_recording
 
 SITE = bench_site()
 STORY = """
@@ -131,3 +133,21 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("mine")
     with pytest.raises(InputError, match="empty"):
         write_recording(read_scene("walker-and-wind", SITE), SITE, 1, tmp_path)
+
+
+def test_it_conforms_to_what_every_source_must_do(tmp_path: Path) -> None:
+    # Without the clock that is fast: what it stamps comes before its time, as it would outside.
+    story = STORY[: STORY.rindex("[[fault]]")]
+    source = source_of(tmp_path, text=story)
+    span = Span(source.start_ns, source.end_ns + 20 * 10**9)
+    assert "check_resume" in run_checks(lambda: source_of(tmp_path, text=story), span)
+
+
+def test_a_recording_is_read_back_as_the_same_detections(tmp_path: Path) -> None:
+    scene = read_scene("walker-and-wind", SITE)
+    file, _ = write_recording(scene, SITE, 5, tmp_path / "out")
+    recording = load_recording(file, SITE)
+    assert (recording.start_ns, recording.end_ns) == (scene.start_ns, scene.end_ns)
+    read = [item for item in recording.poll(scene.end_ns) if isinstance(item, Detections)]
+    made = [i for i in SimulatedSource(scene, SITE, 5).poll(scene.end_ns) if isinstance(i, Detections)]
+    assert canonical_bytes(concatenate("main", read)) == canonical_bytes(concatenate("main", made))
