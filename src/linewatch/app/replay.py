@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from linewatch import __version__
 from linewatch.app.pipeline import Input, Pipeline
 from linewatch.app.run import NS_PER_S, Runner
 from linewatch.app.settings import Settings, settings_of
@@ -13,9 +14,11 @@ from linewatch.clock import Clock, WallClock
 from linewatch.errors import InputError
 from linewatch.ports import JournalReader, Recording
 from linewatch.records import Incident, Record, content_id, from_bytes
-from linewatch.site.load import site_fingerprint
+from linewatch.site.fingerprint import site_fingerprint
 from linewatch.site.model import Site
-from linewatch.store import Journal, open_journal
+from linewatch.store.identity import identity_of
+from linewatch.store.journal import Journal, open_journal
+from linewatch.store.keys import replay_salt_key
 
 _INPUT_KINDS: Final = ("tick", "arrival", "detections", "act")
 
@@ -128,7 +131,16 @@ def _paced(ticks: range, runner: Runner, speed: float | None, clock: Clock) -> I
 
 
 def _journal(out: Path, site: Site, settings_id: str, inputs_id: str) -> Journal:
-    raise NotImplementedError
+    """The store of this replay: new, or the one that was left there by the same site, settings and inputs."""
+    site_id = site_fingerprint(site)
+    identity = identity_of(
+        site=site.name,
+        site_id=site_id,
+        settings_id=settings_id,
+        inputs_id=inputs_id,
+        package_version=__version__,
+    )
+    return open_journal(out, identity, salt_key=replay_salt_key(site_id, settings_id), synchronous="NORMAL")
 
 
 def _sorted(runner: Runner) -> tuple[Incident, ...]:

@@ -14,15 +14,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when nothing is wrong, 2 otherwise."""
-    site, problems = check(args.site)
+    checked = check(args.site)
     if args.json:
-        print(json.dumps({"site": site.name if site else None, "problems": [p._asdict() for p in problems]}))
-    elif site is not None and not problems:
-        length_km = sum(line.length_m for line in site.lines) / 1000
-        sections = sum(len(line.sections) for line in site.lines)
-        print(f"{site.name}: good. {length_km:.3f} km, {sections} sections, {len(site.sensors)} sensors")
+        name = checked.site.name if checked.site else None
+        problems = [problem._asdict() for problem in checked.problems]
+        print(json.dumps({"site": name, "problems": problems, "notes": list(checked.notes)}))
     else:
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        print(f"{len(problems)} problem{'s' * (len(problems) != 1)}", file=sys.stderr)
-    return 2 if problems else 0
+        print(checked, file=sys.stderr if checked.problems else sys.stdout)
+    return 2 if checked.problems else 0

@@ -10,7 +10,8 @@ from linewatch.errors import InputError
 from linewatch.site.load import load_site
 from linewatch.site.model import Site
 from linewatch.sources.recording import find_recordings
-from linewatch.store import is_store, open_reader
+from linewatch.store.reader import open_store
+from linewatch.store.schema import DATABASE
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +39,11 @@ def run(args: argparse.Namespace) -> int:
 def _replay(site: Site, args: argparse.Namespace, printer: IncidentPrinter) -> Replayed:
     if args.speed is not None and not args.speed > 0:
         raise InputError(f"--speed: found {args.speed:g}; allowed: a number above 0")
-    stores = [path for path in args.recordings if is_store(Path(path))]
+    stores = [path for path in args.recordings if (Path(path) / DATABASE).exists()]
     if stores and len(args.recordings) > 1:
         raise InputError(f"replay: found {stores[0]} beside other recordings; allowed: one store alone")
     if stores:
-        with open_reader(Path(stores[0])) as reader:
+        with open_store(Path(stores[0])) as reader:
             return replay_store(site, reader, on_output=printer.show)
     return replay(
         site,
