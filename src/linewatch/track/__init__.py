@@ -2,7 +2,7 @@
 
 from linewatch.track.handover import route
 from linewatch.track.settings import TrackSettings
-from linewatch.track.state import TrackerState
+from linewatch.track.state import TrackerState, estimates
 from linewatch.track.step import TrackStep
 
-__all__ = ["TrackSettings", "TrackStep", "TrackerState", "route"]
+__all__ = ["TrackSettings", "TrackStep", "TrackerState", "estimates", "route"]

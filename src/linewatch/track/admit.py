@@ -4,29 +4,37 @@ A *scan* is what can be associated at once, one detection to one mover: detectio
 whose sensors do not overlap, and of one sensor only those of one moment.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from linewatch.records import Detections, Health, Tick, concatenate
+from linewatch.records.health import Condition
 from linewatch.track.performance import Watch
 from linewatch.track.settings import TrackSettings
 from linewatch.track.state import MEASUREMENT, NS_PER_S
 
-LEAST_SIGMA_M = 0.05
-REASONS = {
-    "outside": ("refused", "outside the line"),
-    "sigma": ("refused", "without a standard deviation above zero, or with a stretch that ends before it begins"),
-    "probability": ("refused", "with a probability outside 0 to 1"),
-    "future": ("refused", "ahead of time: check the sensor's clock"),
-    "late": ("late", "later than the window in which they could still be used"),
-    "unknown": ("unknown_sensor", "of a sensor that the site does not have on this line"),
-    "flood": ("dropped", "beyond the bound of one tick; the strongest were kept"),
-}
+LEAST_SIGMA_M: Final = 0.05
+NUMBERS: Final = (
+    *("chainage_m", "from_m", "to_m", "duration_s", "strength_db", "probability", "offset_m", "velocity_mps"),
+    *("chainage_sigma_m", "offset_sigma_m", "velocity_sigma_mps"),
+)
+REASONS: Final[tuple[tuple[Condition, str], ...]] = (
+    ("unknown_sensor", "of a sensor that the site does not have on this line"),
+    ("refused", "outside the line"),
+    ("refused", "without a standard deviation above zero, or with a stretch that ends before it begins"),
+    ("refused", "with a probability outside 0 to 1"),
+    ("refused", "ahead of time: check the sensor's clock"),
+    ("late", "later than the window in which they could still be used"),
+    ("dropped", "beyond the bound of one tick; the strongest were kept"),
+)
+FLOOD: Final = 6
+GOOD: Final = 10
+LATE_BUT_GOOD: Final = 11
 
 
 def only_of(batches: Sequence[Detections], line: str, from_m: float, to_m: float) -> Detections | None:
@@ -45,102 +53,168 @@ def only_of(batches: Sequence[Detections], line: str, from_m: float, to_m: float
     return concatenate(line, kept)
 
 
-def refuse(
+@njit(cache=True, nogil=True)
+def _verdicts(
+    known: NDArray[np.bool_],
+    chainage_m: NDArray[np.float64],
+    sigma_m: NDArray[np.float64],
+    from_m: NDArray[np.float64],
+    to_m: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    time_ns: NDArray[np.int64],
+    low_m: float,
+    high_m: float,
+    newest_ns: int,
+    oldest_ns: int,
+    in_time_ns: int,
+) -> NDArray[np.int8]:
+    """One word on each row: the index into `REASONS` of the first that applies, `LATE_BUT_GOOD` or `GOOD`.
+
+    Every comparison is written so that NaN fails it.
+    """
+    out = np.empty(len(chainage_m), dtype=np.int8)
+    for i in range(len(chainage_m)):
+        if not known[i]:
+            out[i] = 0
+        elif not low_m <= chainage_m[i] <= high_m:
+            out[i] = 1
+        elif not (0.0 < sigma_m[i] < np.inf and from_m[i] <= to_m[i]):
+            out[i] = 2
+        elif not 0.0 <= probability[i] <= 1.0:
+            out[i] = 3
+        elif time_ns[i] > newest_ns:
+            out[i] = 4
+        elif time_ns[i] < oldest_ns:
+            out[i] = 5
+        elif time_ns[i] < in_time_ns:
+            out[i] = LATE_BUT_GOOD
+        else:
+            out[i] = GOOD
+    return out
+
+
+def verdicts(
     batch: Detections, watch: Watch, settings: TrackSettings, tick: Tick, length_m: float, oldest_ns: int
-) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.bool_]]]:
-    """Which rows are good, and by reason which are not; a row has the first reason that applies."""
+) -> NDArray[np.int8]:
+    """A word on every row: `GOOD`, `LATE_BUT_GOOD` (inside the window), or the index of a reason to refuse it."""
     known = np.array([sensor in watch.index for sensor in batch.sensors], dtype=bool)[batch.sensor_index]
-    x, sigma = batch.chainage_m, batch.chainage_sigma_m
-    with np.errstate(invalid="ignore"):
-        sane = np.isfinite(sigma) & (sigma > 0.0) & (batch.to_m >= batch.from_m)
-        inside = (x >= -settings.margin_m) & (x <= length_m + settings.margin_m)
-        possible = (batch.probability >= 0.0) & (batch.probability <= 1.0)
-    future = batch.time_ns > tick.time_ns + int(settings.future_s * NS_PER_S)
-    bad = {
-        "unknown": ~known,
-        "outside": ~inside,
-        "sigma": ~sane,
-        "probability": ~possible,
-        "future": future,
-        "late": batch.time_ns < oldest_ns,
-    }
-    good = np.ones(len(batch), dtype=bool)
-    for reason, rows in bad.items():
-        bad[reason] = rows & good
-        good &= ~rows
-    if int(good.sum()) > settings.max_detections:
-        order = np.lexsort((np.arange(len(batch)), -batch.strength_db, -batch.probability, ~good))
-        flood = np.zeros(len(batch), dtype=bool)
-        flood[order[settings.max_detections : int(good.sum())]] = True
-        bad["flood"] = flood
-        good &= ~flood
-    return good, bad
+    words = np.asarray(
+        _verdicts(
+            known,
+            batch.chainage_m,
+            batch.chainage_sigma_m,
+            batch.from_m,
+            batch.to_m,
+            batch.probability,
+            batch.time_ns,
+            -settings.margin_m,
+            length_m + settings.margin_m,
+            tick.time_ns + int(settings.future_s * NS_PER_S),
+            oldest_ns,
+            tick.time_ns - tick.period_ns,
+        )
+    )
+    if len(batch) > settings.max_detections and int((words >= GOOD).sum()) > settings.max_detections:
+        order = np.lexsort((np.arange(len(batch)), -batch.strength_db, -batch.probability, words < GOOD))
+        words[order[settings.max_detections : int((words >= GOOD).sum())]] = FLOOD
+    return words
 
 
-def health_of(
-    batch: Detections, bad: dict[str, NDArray[np.bool_]], tick: Tick, counted: NDArray[np.bool_]
-) -> list[Health]:
-    """One record for each sensor and reason, counting the rows that are this section's own to count."""
+def health_of(batch: Detections, words: NDArray[np.int8], tick: Tick, counted: NDArray[np.bool_]) -> list[Health]:
+    """One record for each reason and sensor, counting the rows that are this section's own to count."""
     out: list[Health] = []
-    for reason, rows in bad.items():
-        mine = np.flatnonzero(rows & counted)
-        per_sensor = Counter(batch.sensor_of(int(row)) for row in mine)
-        condition, words = REASONS[reason]
-        for sensor in sorted(per_sensor):
-            first = next(int(row) for row in mine if batch.sensor_of(int(row)) == sensor)
+    for reason, (condition, text) in enumerate(REASONS):
+        mine = np.flatnonzero((words == reason) & counted)
+        if not len(mine):
+            continue
+        sensors, first, counts = np.unique(batch.sensor_index[mine], return_index=True, return_counts=True)
+        for sensor, row, count in zip(sensors.tolist(), first.tolist(), counts.tolist(), strict=True):
+            name = batch.sensors[sensor]
+            place = f"the first at {batch.chainage_m[mine[row]]:.3f} m, time_ns {batch.time_ns[mine[row]]}"
             out.append(
                 Health(
                     line=batch.line,
-                    sensor=sensor,
+                    sensor=name,
                     time_ns=tick.time_ns,
-                    condition=condition,  # type: ignore[arg-type]
+                    condition=condition,
                     severity="note",
-                    text=f"{per_sensor[sensor]} detections {words}; the first: {batch.key(first)}",
-                    count=per_sensor[sensor],
+                    text=f"{count} detections {text}; {place}",
+                    count=count,
                 )
             )
     return out
 
 
-def measurements(batch: Detections, watch: Watch, settings: TrackSettings) -> NDArray[Any]:
-    """The rows of the batch as `MEASUREMENT`s in the order of their scans."""
+@njit(cache=True, nogil=True)
+def _fill(
+    out: NDArray[Any],
+    index: NDArray[np.int32],
+    of_sensor: NDArray[np.float64],
+    time_ns: NDArray[np.int64],
+    numbers: Any,
+    counts: Any,
+    mover: NDArray[np.float64],
+    act: NDArray[np.float64],
+) -> None:
+    """Columns to rows; `of_sensor` has a row for every sensor of the batch, `numbers` are in the order of NUMBERS."""
+    for i in range(len(out)):
+        z = out[i]
+        sensor = of_sensor[index[i]]
+        z.sensor = int(sensor[0])
+        z.clutter_per_m, z.look_s, z.detect, z.start_speed_variance = sensor[1], sensor[2], sensor[3], sensor[4]
+        z.time_ns = time_ns[i] - int(sensor[5])
+        z.chainage_m, z.from_m, z.to_m = numbers[0][i], numbers[1][i], numbers[2][i]
+        z.place_mm = int(np.rint(z.chainage_m * 1000.0))
+        z.duration_s, z.strength_db, z.probability = numbers[3][i], numbers[4][i], numbers[5][i]
+        z.offset_m, z.velocity_mps = numbers[6][i], numbers[7][i]
+        z.variance_m2 = max(numbers[8][i], LEAST_SIGMA_M) ** 2
+        # An offset or speed without its error says nothing.
+        z.offset_variance_m2 = max(numbers[9][i], LEAST_SIGMA_M) ** 2
+        z.velocity_variance = max(numbers[10][i], 0.01) ** 2
+        if np.isnan(numbers[9][i]):
+            z.offset_m = np.nan
+        if np.isnan(numbers[10][i]):
+            z.velocity_mps = np.nan
+        z.count_low, z.count_high = counts[0][i], counts[1][i]
+        for k in range(mover.shape[1]):
+            z.mover[k] = mover[i, k]
+        for k in range(act.shape[1]):
+            z.act[k] = act[i, k]
+
+
+def measurements(
+    batch: Detections, watch: Watch, facts: Sequence[tuple[float, ...]], settings: TrackSettings
+) -> NDArray[Any]:
+    """The rows of the batch, all of known sensors, as `MEASUREMENT`s in the order of their scans."""
     out = np.zeros(len(batch), dtype=MEASUREMENT)
-    sensor = np.array([watch.index.get(name, -1) for name in batch.sensors], dtype=np.int64)[batch.sensor_index]
-    time_ns = batch.time_ns
-    if settings.clock_skew_s:
-        skew_s = np.array([settings.clock_skew_s.get(name, 0.0) for name in batch.sensors])[batch.sensor_index]
-        time_ns = time_ns - np.rint(skew_s * NS_PER_S).astype(np.int64)
-    out["time_ns"] = time_ns
-    out["place_mm"] = np.rint(batch.chainage_m * 1000.0)
-    for name in ("chainage_m", "from_m", "to_m", "duration_s", "strength_db", "probability", "offset_m"):
-        out[name] = getattr(batch, name)
-    for name in ("velocity_mps", "count_low", "count_high"):
-        out[name] = getattr(batch, name)
-    out["variance_m2"] = np.maximum(batch.chainage_sigma_m, LEAST_SIGMA_M) ** 2
-    out["offset_variance_m2"] = np.maximum(batch.offset_sigma_m, LEAST_SIGMA_M) ** 2
-    out["velocity_variance"] = np.maximum(batch.velocity_sigma_mps, 0.01) ** 2
-    out["mover"] = batch.mover_probabilities
-    out["act"] = batch.act_probabilities
-    out["sensor"] = sensor
-    out["clutter_per_m"] = watch.clutter_per_m[sensor]
-    out["look_s"] = watch.look_s[sensor]
-    out["start_speed_variance"] = np.where(
-        watch.touch[sensor], settings.touch_speed_mps**2, settings.top_speed_mps**2 / 3.0
+    of_sensor = np.array(
+        [(*facts[watch.index.get(name, 0)], settings.clock_skew_s.get(name, 0.0) * NS_PER_S) for name in batch.sensors]
     )
-    out["detect"] = watch.detect[sensor]
+    numbers = tuple(getattr(batch, name) for name in NUMBERS)
+    counts = (batch.count_low, batch.count_high)
+    _fill(
+        out,
+        batch.sensor_index,
+        of_sensor,
+        batch.time_ns,
+        numbers,
+        counts,
+        batch.mover_probabilities,
+        batch.act_probabilities,
+    )
     if batch.sensor_tracks:
         out["vendor"] = [
             0 if track is None else 1 + crc32(f"{batch.sensor_of(row)}/{track}".encode())
             for row, track in enumerate(batch.sensor_tracks)
         ]
-    return _into_scans(out, watch, settings)
+    return _into_scans(out, len(batch.sensors), watch, settings)
 
 
-def _into_scans(rows: NDArray[Any], watch: Watch, settings: TrackSettings) -> NDArray[Any]:
+def _into_scans(rows: NDArray[Any], n_sensors: int, watch: Watch, settings: TrackSettings) -> NDArray[Any]:
     """Number the scans and sort by them; inside a scan by place."""
+    if n_sensors == 1 and rows["time_ns"][0] == rows["time_ns"][-1]:
+        return rows  # one frame: the batch is sorted already
     slot = rows["time_ns"] // int(settings.slot_s * NS_PER_S)
-    if len(rows) and (rows["time_ns"] == rows["time_ns"][0]).all() and (rows["sensor"] == rows["sensor"][0]).all():
-        return rows[np.argsort(rows["chainage_m"], kind="stable")]
     order = np.lexsort((rows["chainage_m"], rows["time_ns"], rows["sensor"], slot))
     rows, slot = rows[order], slot[order]
     # Within a slot and a sensor, the how-manieth moment it is.

@@ -22,6 +22,7 @@ MOST_PAIRS: Final = 24  # nearest detections considered for one track
 MOST_ROUNDS: Final = 60
 SETTLED: Final = 1e-4
 MOST_RATIO: Final = 1e3  # a single detection never counts for more than this against noise
+USUAL_ODDS: Final = 3.0  # a sensor that calls a detection real at these odds says no more than its false rate does
 
 
 @njit(cache=True, nogil=True)
@@ -50,7 +51,7 @@ def _weigh(track: Any, z: Any, gate2: float, birth_per_m: float, per_offset_m: f
     if d2 > gate2:
         return -1.0
     real = min(max(z.probability, 1e-3), 1.0 - 1e-3)
-    ratio = min(real / (1.0 - real), MOST_RATIO)
+    ratio = min(real / (1.0 - real) / USUAL_ODDS, MOST_RATIO)
     there = track.existence * z.detect
     weight: float = there / (1.0 - there) * ratio * math.exp(-0.5 * (d2 + scale)) / noise_per_m
     if z.vendor != 0 and track.vendor != 0:
@@ -158,30 +159,25 @@ def share(
 
 
 @njit(cache=True, nogil=True)
-def choose(
+def plain(
     begin: NDArray[np.int64], detection: NDArray[np.int64], weight: NDArray[np.float64], m: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Nearest neighbour where nobody contests: probability 1 for the best pair of such a track, 0 for the others.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pairs without a question, one track and one detection that have nobody else, at 1 where likelier than noise.
 
-    Also which pairs belong to contested tracks, left at 0 for a joint decision.
+    Also the weights of the others, and 0 for those that are settled: what is left for a joint decision.
     """
     p = len(detection)
     claims = np.zeros(m, dtype=np.int64)
     for k in range(p):
         claims[detection[k]] += 1
-    out = np.zeros(p)
-    contested = np.zeros(p, dtype=np.bool_)
+    out, left = np.zeros(p), weight.copy()
     for i in range(len(begin) - 1):
-        best, rival = -1, False
-        for k in range(begin[i], begin[i + 1]):
-            rival = rival or claims[detection[k]] > 1
-            if best < 0 or weight[k] > weight[best]:
-                best = k
-        if rival:
-            contested[begin[i] : begin[i + 1]] = True
-        elif best >= 0 and weight[best] > 1.0:
-            out[best] = 1.0
-    return out, contested
+        k = begin[i]
+        if begin[i + 1] - k == 1 and claims[detection[k]] == 1:
+            left[k] = 0.0
+            if weight[k] > 1.0:
+                out[k] = 1.0
+    return out, left
 
 
 def assign(
@@ -219,8 +215,5 @@ def associate(
         return np.asarray(share(begin, detection, weight, m))
     if settings.association == "gnn":
         return assign(begin, detection, weight, m)
-    alone, contested = choose(begin, detection, weight, m)
-    if not contested.any():
-        return np.asarray(alone)
-    joint = share(begin, detection, np.where(contested, weight, 0.0), m)
-    return np.where(contested, joint, alone)
+    alone, left = plain(begin, detection, weight, m)
+    return alone + np.asarray(share(begin, detection, left, m))

@@ -5,30 +5,11 @@ They show by one of the two starving: the detections all go to the other, and no
 """
 
 import math
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
-MOTION: Final = (
-    "own_ns",
-    "extent_ns",
-    "chainage_m",
-    "velocity_mps",
-    "p_xx",
-    "p_xv",
-    "p_vv",
-    "offset_m",
-    "offset_velocity_mps",
-    "p_yy",
-    "p_yw",
-    "p_ww",
-    "from_m",
-    "to_m",
-    "extent_s",
-    "extent_sigma_m",
-)
 
 
 @njit(cache=True, nogil=True)
@@ -111,15 +92,28 @@ def into(
     return out
 
 
-def take_in(tracks: NDArray[Any], row: int, other: int) -> None:
-    """Let the track `other` take over what `row` knew, in place: history from both, motion from the fresher one."""
-    one, two = tracks[row], tracks[other]
-    if one["own_ns"] > two["own_ns"]:
-        for field in MOTION:
-            tracks[field][other] = one[field]
-    tracks["last_ns"][other] = max(one["last_ns"], two["last_ns"])
-    tracks["detections"][other] += one["detections"]
-    tracks["strength_db"][other] = max(one["strength_db"], two["strength_db"])
-    tracks["existence"][other] = max(one["existence"], two["existence"])
-    if one["id"]:
-        tracks["parents"][other] = [one["id"], *tracks["parents"][other][:-1].tolist()]
+@njit(cache=True, nogil=True)
+def take_in(tracks: NDArray[Any], seen: NDArray[np.uint64], into: NDArray[np.int64]) -> None:
+    """Let every track take over, in place, what those knew that go into it: motion from the fresher one."""
+    for i in range(len(tracks)):
+        if into[i] < 0 or tracks[into[i]].shadow:
+            continue
+        one, two = tracks[i], tracks[into[i]]
+        if one.own_ns > two.own_ns:
+            two.own_ns, two.vendor = one.own_ns, one.vendor
+            two.chainage_m, two.velocity_mps = one.chainage_m, one.velocity_mps
+            two.p_xx, two.p_xv, two.p_vv = one.p_xx, one.p_xv, one.p_vv
+            two.offset_m, two.offset_velocity_mps = one.offset_m, one.offset_velocity_mps
+            two.p_yy, two.p_yw, two.p_ww = one.p_yy, one.p_yw, one.p_ww
+            two.from_m, two.to_m, two.extent_ns = one.from_m, one.to_m, one.extent_ns
+            two.extent_s, two.extent_sigma_m = one.extent_s, one.extent_sigma_m
+        two.last_ns = max(one.last_ns, two.last_ns)
+        two.detections += one.detections
+        two.strength_db = max(one.strength_db, two.strength_db)
+        two.existence = max(one.existence, two.existence)
+        for word in range(seen.shape[1]):
+            seen[into[i], word] |= seen[i, word]
+        if one.id != 0:
+            for k in range(len(two.parents) - 1, 0, -1):
+                two.parents[k] = two.parents[k - 1]
+            two.parents[0] = one.id

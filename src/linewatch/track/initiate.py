@@ -28,6 +28,16 @@ def absorbed(tracks: NDArray[Any], z: Any) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def first_belief(probability: float, z: Any, birth_per_m: float) -> float:
+    """What the sensor says, discounted where its false detections are denser than newcomers are.
+
+    Where movers are followed, a detection that no track claims is more often false than its sensor's average.
+    """
+    rare = min(1.0, birth_per_m / max(z.clutter_per_m, 1e-12))
+    return float(probability * rare / (1.0 - probability + probability * rare))
+
+
+@njit(cache=True, nogil=True)
 def newcomers(
     tracks: NDArray[Any],
     scan: NDArray[Any],
@@ -59,6 +69,7 @@ def begin(
     rows: NDArray[np.int64],
     free: NDArray[np.float64],
     origin: int,
+    birth_per_m: float,
     most_probability: float,
 ) -> None:
     """Fill `fresh` and `seen`, given as zeros, with the tracks that these detections begin."""
@@ -77,7 +88,7 @@ def begin(
         track.offset_m = z.offset_m
         if not np.isnan(z.offset_m):
             track.p_yy, track.p_ww = z.offset_variance_m2, z.start_speed_variance
-        track.existence = min(free[rows[i]] * z.probability, most_probability)
+        track.existence = min(first_belief(free[rows[i]] * z.probability, z, birth_per_m), most_probability)
         track.from_m, track.to_m = z.from_m, z.to_m
         track.extent_ns, track.extent_s = z.time_ns, z.duration_s
         track.extent_sigma_m = np.sqrt(z.variance_m2)

@@ -33,14 +33,14 @@ class Kind(NamedTuple):
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "fibre_das": Kind(0.5, 2.0, 200.0, silence_speaks=True),
+    "fibre_das": Kind(0.5, 2.0, 50.0, silence_speaks=True),
     # A fence cable feels who touches the fence, not who stands before it.
     "fibre_vibration": Kind(0.3, 1.0, 50.0, silence_speaks=True, touch=True),
-    "geophone": Kind(0.5, 2.0, 20.0, silence_speaks=True),
-    "pir": Kind(0.8, 1.0, 5.0, silence_speaks=False),
+    "geophone": Kind(0.5, 2.0, 5.0, silence_speaks=True),
+    "pir": Kind(0.8, 1.0, 2.0, silence_speaks=False),
     # A beam reports the moment of crossing it.
-    "microwave": Kind(0.9, 1.0, 2.0, silence_speaks=False),
-    "radio_link": Kind(0.5, 2.0, 20.0, silence_speaks=True),
+    "microwave": Kind(0.9, 1.0, 1.0, silence_speaks=False),
+    "radio_link": Kind(0.5, 2.0, 5.0, silence_speaks=True),
     "radar": Kind(0.8, 1.0, 100.0, silence_speaks=True),
     "camera": Kind(0.8, 1.0, 50.0, silence_speaks=True),
     "contact": Kind(0.95, 1.0, 0.5, silence_speaks=False, touch=True),
@@ -85,6 +85,13 @@ class Watch:
         self.silence_per_s: NDArray[np.float64] = np.where(speaks & in_service, -np.log1p(-self.detect) / look_s, 0.0)
         self.colour: NDArray[np.int64] = _colours(self.from_m - SCAN_GUARD_M, self.to_m + SCAN_GUARD_M)
 
+    def facts_for(self, touch_speed_mps: float, top_speed_mps: float) -> list[tuple[float, ...]]:
+        """By sensor: its index, clutter_per_m, look_s, detect, and variance of the speed of a mover it first sees."""
+        slow, fast = touch_speed_mps**2, top_speed_mps**2 / 3.0
+        speed = np.where(self.touch, slow, fast)
+        columns = (np.arange(float(len(self.ids))), self.clutter_per_m, self.look_s, self.detect, speed)
+        return list(zip(*(column.tolist() for column in columns), strict=True))
+
     def blind(self, outages: tuple[Outage, ...]) -> NDArray[np.float64]:
         """(m, 4) rows of sensor index, start, end and share of detection lost, for what is out now."""
         rows = [
@@ -97,6 +104,8 @@ class Watch:
 
     def names(self, mask: NDArray[np.uint64]) -> tuple[str, ...]:
         """Sensor ids of the bits that are set, sorted."""
+        if self.words == 1 and len(self.ids) == 1:
+            return self.ids if mask[0] else ()
         out: list[str] = []
         for word, bits in enumerate(mask.tolist()):
             rest = bits

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from linewatch.records import ACTS, MOVERS, Track, track_id
-from linewatch.records.quantise import quantise_time_ns
+from linewatch.records.quantise import TIME_GRAIN_NS
 from linewatch.records.track import TrackState
 from linewatch.records.vocabulary import Gait, Intent
 from linewatch.site.model import Line
@@ -25,20 +25,17 @@ INTENTS: Final[tuple[Intent, ...]] = get_args(Intent)
 GAITS: Final[tuple[Gait, ...]] = get_args(Gait)
 LIVES: Final[tuple[TrackState, ...]] = ("tentative", "confirmed", "coasting", "ended")
 ENDED: Final = 3
-COLUMNS: Final = (
-    "existence",
-    "chainage_m",
-    "p_xx",
-    "velocity_mps",
-    "p_vv",
-    "p_xv",
-    "from_m",
-    "to_m",
-    "strength_db",
-    "offset_m",
-    "p_yy",
-    "offset_velocity_mps",
+EXACT: Final = (
+    *("time_ns", "first_ns", "last_ns", "id", "origin", "first_sensor", "place_mm"),
+    *("detections", "count_low", "count_high", "life", "intent", "gait"),
 )
+KEY: Final = ("origin", "first_sensor", "first_ns", "place_mm")
+NUMBERS: Final = (
+    *("existence", "chainage_m", "p_xx", "velocity_mps", "p_vv", "p_xv", "from_m", "to_m", "strength_db"),
+    *("offset_m", "p_yy", "offset_velocity_mps"),
+)
+STEPS: Final = np.array([[255.0], *[[1e3]] * 4, [1e6], *[[1e3]] * 2, [1e2], *[[1e3]] * 3])
+VARIANCES: Final = [NUMBERS.index(name) for name in ("p_xx", "p_vv", "p_yy")]
 
 
 @njit(cache=True, nogil=True)
@@ -103,16 +100,21 @@ def which(tracks: NDArray[Any], now_ns: int, settings: TrackSettings) -> NDArray
     return np.flatnonzero(newsworthy(tracks, now_ns, refresh_ns, settings.moved_m, settings.extent_changed_m))
 
 
-def first_key(track: Any, watch: Watch) -> str:
-    """Key of the track's first detection, as `Detection.key` writes it."""
-    return f"{watch.ids[int(track['first_sensor'])]}@{int(track['first_ns']) // 1000}/{int(track['place_mm'])}"
-
-
 def name(tracks: NDArray[Any], line: Line, watch: Watch) -> None:
     """Give every confirmed track that has none its id, in place."""
-    for row in np.flatnonzero((tracks["id"] == 0) & (tracks["life"] > 0)).tolist():
-        section = line.sections[int(tracks["origin"][row])].name
-        tracks["id"][row] = int(track_id(line.id, section, first_key(tracks[row], watch)), 16)
+    nameless = np.flatnonzero((tracks["id"] == 0) & (tracks["life"] > 0))
+    if not len(nameless):
+        return
+    rows = zip(*(tracks[field][nameless].tolist() for field in KEY), strict=True)
+    tracks["id"][nameless] = [
+        int(track_id(line.id, line.sections[origin].name, _key(watch, sensor, first_ns, place_mm)), 16)
+        for origin, sensor, first_ns, place_mm in rows
+    ]
+
+
+def _key(watch: Watch, sensor: int, first_ns: int, place_mm: int) -> str:
+    """Key of a track's first detection, as `Detection.key` writes it."""
+    return f"{watch.ids[sensor]}@{first_ns // TIME_GRAIN_NS}/{place_mm}"
 
 
 @njit(cache=True, nogil=True)
@@ -137,37 +139,27 @@ def records(
         return []
     shown = tracks.copy()
     _set_stretches(shown)
-    for p, floor in (("p_xx", 1e-6), ("p_vv", 1e-6), ("p_yy", 1e-6)):
-        shown[p] = np.sqrt(np.maximum(shown[p], floor))
-    columns = [np.round(shown[field] * 1000.0) / 1000.0 + 0.0 for field in COLUMNS]
-    columns[0] = np.round(shown["existence"] * 255.0) / 255.0
-    columns[5] = np.round(shown["p_xv"] * 1e6) / 1e6 + 0.0
-    columns[8] = np.round(shown["strength_db"] * 100.0) / 100.0 + 0.0
+    exact = zip(*(shown[field].tolist() for field in EXACT), strict=True)
+    rounded = zip(*_rounded(shown), strict=True)
     movers = _shares(shown["mover"], MOVERS.index("unknown"))
     acts = _shares(shown["act"], ACTS.index("none"))
-    values = zip(*(column.tolist() for column in columns), movers, acts, strict=True)
-    rows = zip(
-        shown[["time_ns", "first_ns", "last_ns", "id", "origin", "detections", "count_low", "count_high"]].tolist(),
-        shown[["life", "intent", "gait"]].tolist(),
-        values,
-        strict=True,
-    )
+    parents = shown["parents"].tolist() if shown["parents"].any() else None
+    state = ENDED if ended else None
     out: list[Track] = []
-    for i, (whole, states, value) in enumerate(rows):
-        time_ns, first_ns, last_ns, number, origin, detections, count_low, count_high = whole
-        existence, x, sx, v, sv, xv, from_m, to_m, db, y, sy, w, mover, act = value
-        first = first_key(shown[i], watch)
-        parents = shown["parents"][i]
+    for i, (whole, number) in enumerate(zip(exact, rounded, strict=True)):
+        time_ns, first_ns, last_ns, id_, origin, sensor, place_mm, detections, low, high, life, intent, gait = whole
+        existence, x, sx, v, sv, xv, from_m, to_m, db, y, sy, w = number
+        first = _key(watch, sensor, first_ns, place_mm)
         blind = math.isnan(y)
         out.append(
             Track(
-                id=f"{number:016x}" if number else track_id(line.id, line.sections[origin].name, first),
+                id=f"{id_:016x}" if id_ else track_id(line.id, line.sections[origin].name, first),
                 line=line.id,
                 section=section,
-                time_ns=quantise_time_ns(time_ns),
-                first_ns=quantise_time_ns(first_ns),
-                last_ns=quantise_time_ns(last_ns),
-                state=LIVES[ENDED] if ended else LIVES[states[0]],
+                time_ns=time_ns - time_ns % TIME_GRAIN_NS,
+                first_ns=first_ns - first_ns % TIME_GRAIN_NS,
+                last_ns=last_ns - last_ns % TIME_GRAIN_NS,
+                state=LIVES[life if state is None else state],
                 existence_probability=existence,
                 chainage_m=x,
                 chainage_sigma_m=sx,
@@ -177,25 +169,35 @@ def records(
                 from_m=from_m,
                 to_m=to_m,
                 strength_db=db,
-                mover_probabilities=mover,
-                act_probabilities=act,
+                mover_probabilities=movers[i],
+                act_probabilities=acts[i],
                 sensors=watch.names(seen[i]),
                 first_detection=first,
                 detections=detections,
-                count_low=count_low,
-                count_high=count_high,
+                count_low=low,
+                count_high=high,
                 offset_m=None if blind else y,
                 offset_sigma_m=None if blind else sy,
                 offset_velocity_mps=None if blind else w,
-                intent=INTENTS[states[1]],
+                intent=INTENTS[intent],
                 intent_reason=reasons[i] if reasons else "",
-                gait=GAITS[states[2] - 1] if states[2] else None,
+                gait=GAITS[gait - 1] if gait else None,
                 known=known[i] if known else None,
-                parents=tuple(f"{parent:016x}" for parent in parents.tolist() if parent) if parents.any() else (),
+                parents=() if parents is None else tuple(f"{parent:016x}" for parent in parents[i] if parent),
                 ended_reason=ended[i] if ended else "",
             )
         )
     return out
+
+
+def _rounded(shown: NDArray[Any]) -> list[list[float]]:
+    """Columns of `NUMBERS` on the grain of the archive, variances as standard deviations."""
+    values = np.stack([shown[field] for field in NUMBERS])
+    with np.errstate(invalid="ignore"):
+        values[VARIANCES] = np.sqrt(np.maximum(values[VARIANCES], 1e-6))
+    # Adding 0.0 turns a negative zero, which would have other bytes, into zero.
+    rounded: list[list[float]] = (np.rint(values * STEPS) / STEPS + 0.0).tolist()
+    return rounded
 
 
 def _shares(rows: NDArray[np.float64], otherwise: int) -> list[tuple[float, ...]]:

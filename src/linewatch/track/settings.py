@@ -24,8 +24,8 @@ class TrackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate_sigma: float = 3.7
     """Radius of the association gate in standard deviations."""
     association: Association = "auto"
-    """`gnn`: one best detection each; `jpda`: joint probabilities; `auto`: `jpda` where movers contest detections."""
-    birth_per_km: float = 0.1
+    """`gnn`: one best detection each; `jpda`: joint probabilities; `auto`: `jpda` where there is more than one way."""
+    birth_per_km: float = 0.002
     """Expected new movers per kilometre and scan: how readily a detection is taken for somebody new."""
     offset_span_m: float = 500.0
     """Width of the strip in which offsets lie: turns a density along the line into one over the plane."""
@@ -33,7 +33,7 @@ class TrackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A track with this existence probability is confirmed, however young it is."""
     end_probability: float = 0.05
     """A confirmed track below this has ended."""
-    drop_probability: float = 0.1
+    drop_probability: float = 0.0005
     """A tentative track below this is forgotten without a word."""
     most_probability: float = 0.9999
     """Existence probability never rises above this, so that silence can always bring it down in bounded time."""

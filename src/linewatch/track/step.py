@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.ports import Batch
-from linewatch.records import Detections, HandOver, Health, KnownMover, Outage, Record, Tick, Track
+from linewatch.records import Detections, HandOver, Health, KnownMover, Outage, Record, Tick, Track, concatenate
 from linewatch.site.model import Site
 from linewatch.track import delete, fuse, handover, recall, report
-from linewatch.track.admit import health_of, measurements, only_of, refuse
+from linewatch.track.admit import GOOD, LATE_BUT_GOOD, health_of, measurements, only_of, verdicts
 from linewatch.track.associate import associate, gate
 from linewatch.track.initiate import begin, newcomers
 from linewatch.track.performance import Watch, silence_evidence
 from linewatch.track.predict import predict
 from linewatch.track.settings import TrackSettings
-from linewatch.track.state import NS_PER_S, TRACK, Known, Moment, TrackerState, no_tracks, rows_of
+from linewatch.track.state import NS_PER_S, TRACK, Known, Moment, TrackerState, chosen, joined, no_tracks, rows_of
 from linewatch.track.update import update
 
 Items = tuple[Detections | HandOver | KnownMover | Outage, ...]
@@ -46,6 +46,7 @@ class TrackStep:
         self._section = next(s for s in self._line.sections if s.name == section)
         self._origin = self._line.sections.index(self._section)
         self._watch = Watch(site, line_id)
+        self._facts = self._watch.facts_for(self._settings.touch_speed_mps, self._settings.top_speed_mps)
         self._zone_m = handover.zone_m(self._line, self._section, self._settings.overlap_m)
         self._owned_m = handover.owned_m(self._line, self._section)
 
@@ -105,18 +106,16 @@ class TrackStep:
         if whole is None:
             return tuple(others), None, out
         oldest_ns = recall.oldest_ns(state.past, tick)
-        good, bad = refuse(whole, self._watch, self._settings, tick, line.length_m, oldest_ns)
-        if not good.all():
-            x = whole.chainage_m
-            counted = (x >= self._owned_m[0]) & (x < self._owned_m[1])
-            counted |= ~np.isfinite(x) & (self._origin == 0)
-            out += health_of(whole, bad, tick, counted)
-        late = good & (whole.time_ns < tick.time_ns - tick.period_ns)
-        good &= ~late
-        if not good.any():
-            return tuple(others), whole.take(late) if late.any() else None, out
-        kept = whole if good.all() else whole.take(good)
-        return (*others, kept), whole.take(late) if late.any() else None, out
+        words = verdicts(whole, self._watch, self._settings, tick, line.length_m, oldest_ns)
+        good = words == GOOD
+        if good.all():
+            return (*others, whole), None, out
+        x = whole.chainage_m
+        counted = (x >= self._owned_m[0]) & (x < self._owned_m[1]) | ~np.isfinite(x) & (self._origin == 0)
+        out += health_of(whole, words, tick, counted)
+        late = words == LATE_BUT_GOOD
+        kept = (whole.take(good),) if good.any() else ()
+        return (*others, *kept), whole.take(late) if late.any() else None, out
 
     def _live_again(
         self, known: Known, past: tuple[Moment, ...], late: Detections
@@ -148,7 +147,7 @@ class TrackStep:
         if given:
             rows, masks, bad = handover.adopt(given, self._section.name, self._watch)
             fresh = ~np.isin(rows["id"], tracks["id"][tracks["id"] != 0])
-            tracks = np.concatenate([tracks, rows[fresh]])
+            tracks = joined(tracks, chosen(rows, fresh))
             seen = np.concatenate([seen, masks[fresh]])
         out: list[Record] = [_unreadable(h) for h in bad] if given else []
         movers = {m.id: m for m in known.movers} | {m.id: m for m in items if isinstance(m, KnownMover)}
@@ -160,10 +159,11 @@ class TrackStep:
     def _scans(self, items: Items) -> list[NDArray[Any]]:
         """What came, cut into scans in the order of time."""
         batches = [item for item in items if isinstance(item, Detections)]
-        whole = only_of(batches, self._line.id, *self._zone_m)
-        if whole is None:
+        if not batches:
             return []
-        rows = measurements(whole, self._watch, self._settings)
+        rows = measurements(concatenate(self._line.id, batches), self._watch, self._facts, self._settings)
+        if rows["scan"][-1] == 0:
+            return [rows]
         return np.split(rows, np.flatnonzero(np.diff(rows["scan"])) + 1)
 
     # One scan -----------------------------------------------------------------------------------------------
@@ -183,10 +183,11 @@ class TrackStep:
         rows = newcomers(work.tracks, scan, free, *self._owned_m)
         if not len(rows):
             return
+        s = self._settings
         fresh = np.zeros(len(rows), dtype=TRACK)
         seen = np.zeros((len(rows), self._watch.words), dtype=np.uint64)
-        begin(fresh, seen, scan, rows, free, self._origin, self._settings.most_probability)
-        work.tracks = np.concatenate([work.tracks, fresh])
+        begin(fresh, seen, scan, rows, free, self._origin, s.birth_per_km / 1000.0, s.most_probability)
+        work.tracks = joined(work.tracks, fresh)
         work.seen = np.concatenate([work.seen, seen])
         work.heard = np.concatenate([work.heard, seen])
 
@@ -208,22 +209,21 @@ class TrackStep:
             order = np.argsort(work.tracks["chainage_m"], kind="stable")
             starved_ns = int(self._settings.starved_s * NS_PER_S)
             into = fuse.into(work.tracks, order, self._settings.same_sigma, starved_ns, tick.time_ns)
-            for row in np.flatnonzero(into >= 0).tolist():
-                self._take_in(work, row, int(into[row]))
+            self._tell_taken_in(work, into)
+            fuse.take_in(work.tracks, work.seen, into)
             self._keep(work, (into < 0) & (work.tracks["shadow"] == 0))
         elif len(work.tracks):
             self._keep(work, work.tracks["shadow"] == 0)
 
-    def _take_in(self, work: Work, row: int, other: int) -> None:
+    def _tell_taken_in(self, work: Work, into: NDArray[np.int64]) -> None:
+        """A track that was reported does not vanish without a word."""
+        rows = np.flatnonzero((into >= 0) & (work.tracks["sent_ns"] != 0))
+        if not len(rows):
+            return
         report.name(work.tracks, self._line, self._watch)
-        one, all_ = work.tracks[row], work.tracks
-        if one["sent_ns"]:
-            name = f"{int(all_['id'][other]):016x}"
-            reason = (f"taken into {name}: both followed the same mover",)
-            work.out += self._records(work.tracks[row : row + 1], work.seen[row : row + 1], ended=reason)
-        if not all_["shadow"][other]:
-            fuse.take_in(all_, row, other)
-            work.seen[other] |= work.seen[row]
+        names = work.tracks["id"][into[rows]].tolist()
+        reasons = tuple(f"taken into track {name:016x}: both followed the same mover" for name in names)
+        work.out += self._records(work.tracks[rows], work.seen[rows], ended=reasons)
 
     def _end(self, work: Work, tick: Tick, *, quiet: bool) -> None:
         """Confirm, let coast, delete."""
@@ -265,7 +265,8 @@ class TrackStep:
     @staticmethod
     def _keep(work: Work, rows: NDArray[np.bool_]) -> None:
         if not rows.all():
-            work.tracks, work.seen, work.heard = work.tracks[rows], work.seen[rows], work.heard[rows]
+            work.tracks = chosen(work.tracks, rows)
+            work.seen, work.heard = work.seen[rows], work.heard[rows]
 
 
 def _id_of(item: HandOver | KnownMover | Outage) -> tuple[str, str, int]:
