@@ -15,7 +15,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,6 +30,22 @@ Factory = Callable[[], Source]
 _MAX_LATENESS_S: Final = 0.5
 _BLOCKED_S: Final = 5.0
 """Far longer than any poll of these checks may take; a source that waits for something waits longer."""
+
+
+class Run(NamedTuple):
+    """Samples of one stream that follow each other."""
+
+    stream: str
+    """Line, sensor, origin, rate, channels, type and validity."""
+    first_sample: int
+    """Index of the first row."""
+    n_samples: int
+    """Number of rows."""
+    samples: bytes
+    """All rows, as they are in memory."""
+
+
+Canonical = tuple[list[Run], list[bytes]]
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -117,8 +133,8 @@ def check_close(factory: Factory, span: Span) -> None:
 def check_cut(factory: Factory, span: Span) -> None:
     """How it is polled cannot be seen in what it gives: many small polls give the same as a single one."""
     whole, cut = factory(), factory()
-    at_once = list(whole.poll(span.end_ns))
-    in_slices = [item for stop_ns in span.stops_ns for item in cut.poll(stop_ns)]
+    at_once = canonical(whole.poll(span.end_ns))
+    in_slices = canonical(item for stop_ns in span.stops_ns for item in cut.poll(stop_ns))
     _same(at_once, in_slices, "one poll", f"polls at {span.stops_ns}")
     _hold(whole.position() == cut.position(), f"positions differ: {whole.position()} and {cut.position()}")
     whole.close()
@@ -126,21 +142,23 @@ def check_cut(factory: Factory, span: Span) -> None:
 
 
 def check_resume(factory: Factory, span: Span) -> None:
-    """From every position, the same source and a new one go on just as if there had been no stop."""
+    """From every position, a new source goes on just as if there had been no stop; so does one that went further."""
     whole = factory()
-    at_once = list(whole.poll(span.end_ns))
-    whole.close()
+    at_once = canonical(whole.poll(span.end_ns))
     first, given = factory(), list[Item]()
+    early = (first.position(), 0)
     for stop_ns in span.stops_ns:
         given += first.poll(stop_ns)
         position = first.position()
+        early = early if early[1] else (position, len(given))
         other = factory()
         other.seek(position)
         _hold(other.position() == position, f"after seek({position}) the position is {other.position()}")
-        _same(at_once, [*given, *other.poll(span.end_ns)], "one run", f"a stop at {position}")
-        other.seek(position)
-        _same(at_once, [*given, *other.poll(span.end_ns)], "one run", f"a second seek to {position}")
+        _same(at_once, canonical([*given, *other.poll(span.end_ns)]), "one run", f"a stop at {position}")
         other.close()
+    whole.seek(early[0])
+    _same(at_once, canonical([*given[: early[1]], *whole.poll(span.end_ns)]), "one run", f"seeking back to {early[0]}")
+    whole.close()
     first.close()
 
 
@@ -189,11 +207,11 @@ def run_checks(factory: Factory, span: Span) -> tuple[str, ...]:
     return tuple(check.__name__ for check in checks)
 
 
-def canonical(items: Iterable[Item]) -> tuple[dict[Any, tuple[int, bytes]], list[bytes]]:
-    """What was given, without how it was cut: runs of samples by where they begin, and rows in order of time.
+def canonical(items: Iterable[Item]) -> Canonical:
+    """What was given, without how it was cut.
 
-    The first part holds, for each unbroken run of samples of one stream, its number of rows and their bytes; the second
-    the canonical bytes of every other record, detections one by one.
+    First the unbroken runs of samples of each stream, then the canonical bytes of every other record in order of time,
+    detections one by one.
     """
     blocks: list[Block] = []
     rows: list[tuple[int, bytes]] = []
@@ -207,20 +225,28 @@ def canonical(items: Iterable[Item]) -> tuple[dict[Any, tuple[int, bytes]], list
     return _runs(blocks), [raw for _, raw in sorted(rows)]
 
 
-def _runs(blocks: Sequence[Block]) -> dict[Any, tuple[int, bytes]]:
-    runs: dict[Any, tuple[int, bytes]] = {}
-    begins: dict[Any, int] = {}
+def _runs(blocks: Sequence[Block]) -> list[Run]:
+    runs: list[Run] = []
+    last: dict[str, int] = {}
     for block in blocks:
-        valid = None if block.valid is None else block.valid.tobytes()
-        stream: tuple[Any, ...] = (block.line, block.sensor, block.origin_ns, block.rate_hz, block.first_channel, valid)
-        stream = (*stream, block.samples.dtype.str, block.n_channels)
-        begin = begins.get(stream, block.first_sample)
-        n_rows, raw = runs.get((*stream, begin), (0, b""))
-        if begin + n_rows != block.first_sample:
-            begin, n_rows, raw = block.first_sample, 0, b""
-        begins[stream] = begin
-        runs[*stream, begin] = (n_rows + block.n_samples, raw + block.samples.tobytes())
-    return runs
+        stream = _stream(block)
+        number = last.get(stream)
+        if number is not None and runs[number].first_sample + runs[number].n_samples == block.first_sample:
+            run = runs[number]
+            runs[number] = Run(
+                stream, run.first_sample, run.n_samples + block.n_samples, run.samples + block.samples.tobytes()
+            )
+        else:
+            last[stream] = len(runs)
+            runs.append(Run(stream, block.first_sample, block.n_samples, block.samples.tobytes()))
+    return sorted(runs)
+
+
+def _stream(block: Block) -> str:
+    """Everything that samples of one stream have in common."""
+    valid = "all" if block.valid is None else block.valid.tobytes().hex()
+    facts = (block.line, block.sensor, block.origin_ns, block.rate_hz, block.first_channel, block.n_channels)
+    return f"{facts} {block.samples.dtype} {valid}"
 
 
 def _check_block(block: Block) -> None:
@@ -255,12 +281,13 @@ def _bytes(item: Item) -> bytes:
     return canonical_bytes(item)
 
 
-def _same(expected: Iterable[Item], found: Iterable[Item], one: str, other: str) -> None:
-    runs, rows = canonical(expected)
-    other_runs, other_rows = canonical(found)
-    _hold(list(runs) == list(other_runs), f"{one} and {other} give samples of other stretches")
-    differing = [key for key, run in runs.items() if other_runs[key] != run]
-    _hold(not differing, f"{one} and {other} give other samples for {differing[:1]}")
+def _same(expected: Canonical, found: Canonical, one: str, other: str) -> None:
+    runs, rows = expected
+    other_runs, other_rows = found
+    mine_s, other_s = [run[:3] for run in runs], [run[:3] for run in other_runs]
+    _hold(mine_s == other_s, f"{one} and {other} give other stretches of samples: {mine_s} and {other_s}")
+    for run, other_run in zip(runs, other_runs, strict=True):
+        _hold(run == other_run, f"{one} and {other} give other samples for {run[:3]}")
     _hold(len(rows) == len(other_rows), f"{one} gives {len(rows)} records, {other} {len(other_rows)}")
     for mine, theirs in zip(rows, other_rows, strict=True):
         _hold(mine == theirs, f"{one} and {other} differ: {mine!r} and {theirs!r}")

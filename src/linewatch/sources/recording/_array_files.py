@@ -6,7 +6,6 @@
 
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
@@ -17,11 +16,9 @@ from numpy.typing import NDArray
 from linewatch.records.health import Condition
 from linewatch.sources.recording._csv import read_csv
 
-# What reading foreign bytes through numpy and zipfile can raise.
-READ_ERRORS: Final = (
-    *(OSError, ValueError, EOFError, MemoryError, SyntaxError, TypeError, OverflowError, RecursionError),
-    *(RuntimeError, zipfile.BadZipFile, zlib.error),
-)
+# Foreign bytes make numpy, zipfile and pyarrow raise nearly anything, down to errors of Python's own tokeniser; no
+# list of them would stay whole. What is called under it is small: these libraries, and a few lines of ours.
+READ_ERRORS: Final = (Exception,)
 _NPZ: Final = re.compile(r"(?P<file>.*\.npz)(?::(?P<key>.+))?", re.IGNORECASE)
 
 
@@ -52,7 +49,9 @@ class ArrayFile(NamedTuple):
     odd_rows: tuple[int, ...]
     """Rows without sense, given as NaN."""
     view: Callable[[], NDArray[Any]]
-    """(rows_there, channels_there) view of the values as stored; raises one of `READ_ERRORS`."""
+    """(rows_there, channels_there) view of the values as stored; may raise anything."""
+    surplus: int = 0
+    """Bytes behind the array, which nobody reads."""
     mapped: tuple[Path, int] | None = None
     """The file behind the view and the bytes that it must keep, where the view is a map of it."""
 
@@ -87,12 +86,14 @@ def open_array(folder: Path, name: str, layout: str) -> ArrayFile:
         if path.suffix.lower() == ".npz":
             return _from_npz(path, name, key, layout)
         return _from_npy(path, name, layout)
+    except UnusableError:
+        raise
     except READ_ERRORS as cause:
         raise UnusableError("unreadable", f"{name}: {_said(cause)}") from cause
 
 
 def keys_of(path: Path) -> list[str]:
-    """Names of the arrays in an `.npz`. Raises one of `READ_ERRORS`."""
+    """Names of the arrays in an `.npz`. May raise anything."""
     with zipfile.ZipFile(path) as archive:
         return [member.removesuffix(".npy") for member in archive.namelist()]
 
@@ -133,7 +134,9 @@ def _from_npy(path: Path, name: str, layout: str) -> ArrayFile:
         return flat if by_time else flat.T
 
     there = (majors, channels) if by_time else (rows, majors)
-    return ArrayFile(name, rows, channels, kind, *there, (), view, (path, found.offset + majors * width * item))
+    surplus = max(size - found.offset - rows * channels * item, 0)
+    mapped = (path, found.offset + majors * width * item)
+    return ArrayFile(name, rows, channels, kind, *there, (), view, surplus, mapped)
 
 
 def _from_npz(path: Path, name: str, key: str | None, layout: str) -> ArrayFile:

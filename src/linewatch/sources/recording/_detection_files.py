@@ -72,7 +72,9 @@ def open_detections(path: Path, name: str) -> DetectionFile:
     """All rows of one file. Raises `UnusableError`."""
     try:
         return _read_jsonl(path, name) if path.suffix.lower() == ".jsonl" else _read_parquet(path, name)
-    except (*READ_ERRORS, pa.ArrowException) as cause:
+    except UnusableError:
+        raise
+    except READ_ERRORS as cause:
         text = str(cause).strip() or type(cause).__name__
         raise UnusableError("unreadable", f"{name}: {text.splitlines()[0]}") from cause
 

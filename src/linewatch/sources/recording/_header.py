@@ -58,8 +58,8 @@ class Header(msgspec.Struct, frozen=True):
     @property
     def facts(self) -> dict[str, Any]:
         """What the description adds to the data, for the fingerprint; the place on disk is no part of it."""
-        facts: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(self, file=Path("recording.toml")))
-        return facts
+        fields = [name for name in self.__struct_fields__ if name != "file"]
+        return {name: msgspec.to_builtins(getattr(self, name)) for name in fields}
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -100,7 +100,6 @@ class Timeline:
             if start_ns > (expected_ns := max(expected_ns, self._given_ns)):
                 text = f"no samples for {(start_ns - expected_ns) / NS_PER_S:.3f} s, until the next part begins"
                 self._find("gap", "failed", expected_ns, text, until_ns=start_ns)
-            self._given_ns = max(self._given_ns, expected_ns)
         self._origin_ns, self._index = start_ns, 0
 
     def _take(self, file: ArrayFile) -> None:
@@ -112,6 +111,7 @@ class Timeline:
             self._find("duplicate", "note", self._given_ns, text, count=first - begin)
         if end > first:
             self.pieces.append(Piece(file, self._origin_ns, begin, first, end, self._row))
+            self._given_ns = self._time_of(end)
         self._row += max(end - first, 0)
         self._index = begin + file.rows
         self._tell_missing(file, begin)
@@ -131,6 +131,9 @@ class Timeline:
             channels = (self._first_channel + file.channels_there, self._first_channel + file.channels - 1)
             missing = file.channels - file.channels_there
             self._find("short_file", "failed", self._time_of(begin), text, end_ns, missing, channels)
+        if file.surplus:
+            text = f"{file.name}: {file.surplus} bytes behind the array are not read"
+            self._find("wrong_shape", "degraded", self._time_of(begin), text)
         if file.odd_rows:
             text = f"{file.name}: {len(file.odd_rows)} rows have another number of cells than the first; taken as NaN"
             since_ns = self._time_of(begin + file.odd_rows[0])
@@ -161,7 +164,6 @@ class Timeline:
     def _said_until(self, lost: Health, until_ns: int) -> Health:
         """The finding with its end, which the next stretch tells; it cannot have ended before it began."""
         end_ns = max(until_ns, lost.time_ns)
-        self._given_ns = max(self._given_ns, lost.time_ns)
         return quantise(
             Health(
                 line=lost.line,

@@ -151,9 +151,9 @@ class ArrayReel:
             piece = self._pieces[number]
             start = max(piece.first_sample, first_sample_at(piece.origin_ns, from_ns, self._rate_hz))
             stop = min(piece.end_sample, first_sample_at(piece.origin_ns, until_ns, self._rate_hz))
-            if stop <= start:
-                break
-            if carry.failed_piece != number:
+            if stop <= piece.first_sample:
+                break  # it, and all behind it, begin later
+            if stop > start and carry.failed_piece != number:
                 read, carry = self._read(number, start, stop, carry)
                 items += read
         return sorted(items, key=_time_ns), carry
