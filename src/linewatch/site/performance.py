@@ -11,16 +11,18 @@ They stand until a site states better ones in `Sensor.performance` or walk tests
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from linewatch.errors import InputError
 from linewatch.records import Weather
 from linewatch.records.vocabulary import Gait, Mover, SensorKind
 from linewatch.site.model import TERRAINS
-from linewatch.site.sensor import Sensor
+from linewatch.site.sensor import Performance, Sensor
 
 Floats = NDArray[np.float64]
 
@@ -165,20 +167,23 @@ def margins_of(sensor: Sensor) -> Floats:
     What the site states goes before the table. A mover for which it states nothing moves by as much as the walker
     does, so that a sensor stated to be poor with walkers is not thought good with crawlers; a group always does.
     """
-    kind, stated = KINDS[sensor.kind], sensor.performance
+    return np.array(_margins(sensor.kind, sensor.performance))
+
+
+@lru_cache(maxsize=1024)
+def _margins(named: SensorKind, stated: Performance) -> tuple[float, ...]:
+    kind = KINDS[named]
     walk = _margin(kind.walk if stated.pd_walk_fraction is None else stated.pd_walk_fraction)
     moved = walk - _margin(kind.walk)
 
     def other(assumed: float, told: float | None) -> float:
         return _margin(assumed) + moved if told is None else _margin(told)
 
-    return np.array(
-        [
-            walk,
-            other(kind.crawl, stated.pd_crawl_fraction),
-            walk + kind.group_db / kind.scatter_db,
-            other(kind.vehicle, stated.pd_vehicle_fraction),
-        ]
+    return (
+        walk,
+        other(kind.crawl, stated.pd_crawl_fraction),
+        walk + kind.group_db / kind.scatter_db,
+        other(kind.vehicle, stated.pd_vehicle_fraction),
     )
 
 
@@ -197,9 +202,9 @@ def gain_db(kind: SensorKind, distance_m: Floats, reach_m: Floats) -> Floats:
 
 
 def terrain_db(head: Head, terrain: str) -> float:
-    """What the terrain takes. Raises `KeyError` on a class that `TERRAINS` does not hold."""
+    """What the terrain takes. Raises `InputError` on a class that `TERRAINS` does not hold."""
     if terrain not in TERRAINS:
-        raise KeyError(terrain)
+        raise InputError(f"terrain: found {terrain!r}; allowed: {', '.join(TERRAINS)}")
     return TERRAIN_DB[head][TERRAINS.index(terrain)]
 
 
