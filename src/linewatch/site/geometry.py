@@ -23,7 +23,7 @@ from linewatch.site.vertices import WGS84, Floats, Ints, course_of, earth_centre
 
 TIE_M: Final = 0.001
 """Two points of the line whose distances differ by less are equally near."""
-_CELLS_AT_ONCE: Final = 500_000  # points times pieces held in memory at a time
+_CELLS_AT_ONCE: Final = 200_000  # points times pieces held in memory at a time
 _SETTLED_M: Final = 1.0  # a foot found this well is exact after the step that found it
 _ROUNDS: Final = 6
 
@@ -46,12 +46,16 @@ class LineGeometry:
         nodes = earth_centred_m(course.lon_deg, course.lat_deg)
         # Differences of squares of distances are taken about here, not about the centre of the Earth, for their digits.
         self._origin = nodes.mean(axis=0)
-        begin, chords = nodes[:-1] - self._origin, np.diff(nodes, axis=0)
+        nodes = nodes - self._origin
+        self._from, chords = nodes[:-1], np.diff(nodes, axis=0)
         self._chord_m = np.linalg.norm(chords, axis=1)
-        self._directions = np.ascontiguousarray((chords / self._chord_m[:, None]).T)
-        self._from_twice = np.ascontiguousarray(-2.0 * begin.T)
-        self._from_along = (begin.T * self._directions).sum(axis=0)
-        self._from_square = (begin**2).sum(axis=1)
+        self._direction = chords / self._chord_m[:, None]
+        # [x, y, z, |at|^2, 1] times these is the square of the distance to each end of a piece.
+        squares = (nodes**2).sum(axis=1)
+        self._span_square = float(squares.max())
+        self._node_terms = np.vstack((-2.0 * nodes.T, np.ones(len(nodes)), squares)).astype(np.float32)
+        halves = np.concatenate(([0.0], self._chord_m, [0.0])) / 2.0
+        self._node_reach = np.maximum(halves[:-1], halves[1:]).astype(np.float32)
         # The chord of a piece runs below its arc by the sagitta: nearness by chords is unsure by twice that.
         self._unsure_m = 2.0 * float(self._chord_m.max()) ** 2 / (8.0 * WGS84.b) + 0.1
         arriving = np.concatenate((course.start_deg[:1], course.end_deg))
@@ -128,9 +132,7 @@ class LineGeometry:
         # Beyond an end the foot lies on the continuation; how near the real line is decides all the same.
         beyond_m = along_m - np.clip(along_m, 0.0, self._course.length_m[piece])
         apart_m = np.hypot(distance_m, beyond_m)
-        first = np.flatnonzero(np.diff(point, prepend=-1))
-        nearest_m = np.repeat(np.minimum.reduceat(apart_m, first), np.diff(first, append=len(point)))
-        tied = np.flatnonzero(apart_m <= nearest_m + TIE_M)
+        tied = np.flatnonzero(apart_m <= _least_by_point(point, apart_m) + TIE_M)
         # A foot at the end of its piece goes behind one amid a piece: there the neighbour knows better.
         at_end = (along_m[tied] == self._lowest_m[piece[tied]]) | (along_m[tied] == self._highest_m[piece[tied]])
         order = tied[np.lexsort((piece[tied], at_end, point[tied]))]
@@ -141,24 +143,27 @@ class LineGeometry:
     def _candidates(self, lon: Floats, lat: Floats) -> tuple[Ints, Ints, Floats]:
         """Pairs of point and piece that may hold its foot, by point, then piece, with a first guess of metres along.
 
-        Chords in Cartesian space stand for the pieces: one matrix product, and good to `_unsure_m`.
+        No point of a piece is farther from the nearer of its two ends than half its length. So the distances to the
+        ends alone, in one small matrix product, leave a few pieces for each point; of these, chords tell which.
         """
         at = earth_centred_m(lon, lat) - self._origin
-        along = at @ self._directions
-        along -= self._from_along
-        foot = np.clip(along, 0.0, self._chord_m)
-        # |at - from|^2 + foot (foot - 2 along), the square of the distance to each chord, in place.
-        along *= -2.0
-        along += foot
-        foot *= along
-        foot += at @ self._from_twice
-        foot += self._from_square
-        foot += (at**2).sum(axis=1)[:, None]
-        nearest_m = np.sqrt(np.maximum(foot.min(axis=1), 0.0))
-        found = np.flatnonzero(foot <= ((nearest_m + self._unsure_m) ** 2)[:, None])
-        point, piece = np.divmod(found, len(self._chord_m))
-        along_m = (at[point] * self._directions.T[piece]).sum(axis=1) - self._from_along[piece]
-        return point, piece, along_m * (self._course.length_m / self._chord_m)[piece]
+        square = (at**2).sum(axis=1)
+        terms = np.column_stack((at, square, np.ones(len(at)))).astype(np.float32)
+        apart = terms @ self._node_terms
+        np.sqrt(np.maximum(apart, 0.0, out=apart), out=apart)
+        # Half the digits are enough here: what they leave unsure, at most, is added to what still counts as near.
+        unsure = 4.0 * np.sqrt(np.finfo(np.float32).eps * (square + self._span_square))
+        limit = apart.min(axis=1) + unsure.astype(np.float32)
+        apart -= self._node_reach
+        near = apart <= limit[:, None]
+        point, piece = np.divmod(np.flatnonzero(near[:, :-1] | near[:, 1:]), len(self._chord_m))
+        to = at[point] - self._from[piece]
+        along = np.einsum("ij,ij->i", to, self._direction[piece])
+        foot = np.clip(along, 0.0, self._chord_m[piece])
+        apart_m = np.sqrt(np.maximum(np.einsum("ij,ij->i", to, to) + foot * (foot - 2.0 * along), 0.0))
+        chosen = apart_m <= _least_by_point(point, apart_m) + self._unsure_m
+        point, piece, along = point[chosen], piece[chosen], along[chosen]
+        return point, piece, along * (self._course.length_m / self._chord_m)[piece]
 
     def _feet(self, piece: Ints, along_m: Floats, lon: Floats, lat: Floats) -> tuple[Floats, Floats, Floats]:
         """Metres along each piece to the point nearest to lon/lat, the distance from there, and its side (right 1)."""
@@ -180,6 +185,14 @@ class LineGeometry:
         travel = np.where(along_m == highest, self._node_deg[piece + 1], travel)
         side = np.where(np.sin(np.radians(azimuth - travel)) < 0.0, -1.0, 1.0)
         return along_m, distance_m, side
+
+
+def _least_by_point(point: Ints, values: Floats) -> Floats:
+    """For each of the pairs, sorted by point, the least value among the pairs of the same point."""
+    if not len(point):
+        return values
+    first = np.flatnonzero(np.diff(point, prepend=-1))
+    return np.repeat(np.minimum.reduceat(values, first), np.diff(first, append=len(point)))
 
 
 def geometry_of(line: Line) -> LineGeometry:
