@@ -34,7 +34,7 @@ def suffer(reports: Reports, faults: tuple[Fault, ...], instruments: Instruments
     for fault in faults:
         if not len(reports):
             break
-        numbers = np.array([instruments.number(sensor) for sensor in fault.sensors])
+        numbers = instruments.numbers(fault.sensors)
         concerned = np.isin(reports.sensor, numbers)
         during = concerned & (reports.time_s >= fault.from_s) & (reports.time_s < fault.to_s)
         if not during.any():

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from linewatch.records.vocabulary import SENSOR_KINDS, SensorKind
 from linewatch.simulate.manners import MANNERS
 from linewatch.simulate.physics import soil_db_per_m
-from linewatch.site.model import Line, Site
+from linewatch.site.model import TERRAINS, Line, Site
+from linewatch.site.performance import KINDS, terrain_db
 from linewatch.site.sensor import Sensor
 
 Floats = NDArray[np.float64]
@@ -48,6 +50,8 @@ class Kind(msgspec.Struct, frozen=True):
     """(j,) half the field of view."""
     pd: Floats
     """(j, 3) share of walkers, crawlers and vehicles that it can notice at all."""
+    thermal: NDArray[np.bool_]
+    """(j,) whether a camera position has a thermal head."""
     false_per_day: Floats
     """(j,) false reports a day in calm air."""
     longest_m: float
@@ -65,7 +69,7 @@ class Kind(msgspec.Struct, frozen=True):
         return rows[inside], sensors[inside]
 
 
-class Instruments(msgspec.Struct, frozen=True):
+class Instruments(msgspec.Struct, frozen=True, dict=True):
     """All sensors of one line that are in service."""
 
     ids: tuple[str, ...]
@@ -76,16 +80,27 @@ class Instruments(msgspec.Struct, frozen=True):
     """Ends of the sections."""
     soil_db_per_m: Floats
     """Attenuation of the ground in each section."""
+    terrain_db: dict[SensorKind, Floats]
+    """What the terrain of each section takes from a kind of sensor, beyond the soil."""
 
     def soil_at(self, chainage_m: Floats) -> Floats:
         """Attenuation of the ground at these points."""
         section = np.searchsorted(self.soil_edges_m, chainage_m, side="right")
         return self.soil_db_per_m[np.minimum(section, len(self.soil_db_per_m) - 1)]
 
-    def number(self, sensor: str) -> int:
-        """Number of a sensor in `ids`; -1 where it is not in service."""
-        where = int(np.searchsorted(np.array(self.ids), sensor))
-        return where if where < len(self.ids) and self.ids[where] == sensor else -1
+    def terrain_at(self, kind: SensorKind, chainage_m: Floats) -> Floats:
+        """What the terrain at these points takes from a kind of sensor, beyond the soil."""
+        section = np.searchsorted(self.soil_edges_m, chainage_m, side="right")
+        return self.terrain_db[kind][np.minimum(section, len(self.soil_db_per_m) - 1)]
+
+    @cached_property
+    def _number_by_id(self) -> dict[str, int]:
+        return {sensor: number for number, sensor in enumerate(self.ids)}
+
+    def numbers(self, sensors: tuple[str, ...]) -> Ints:
+        """Numbers of these sensors in `ids`; those that are not in service are left out."""
+        found = (self._number_by_id.get(sensor) for sensor in sensors)
+        return np.array([number for number in found if number is not None], dtype=np.int64)
 
 
 def instruments_of(site: Site, line_id: str) -> Instruments:
@@ -101,12 +116,21 @@ def instruments_of(site: Site, line_id: str) -> Instruments:
         if any(sensor.kind == kind for sensor in sensors)
     )
     sections = line.sections
+    terrains = [section.terrain for section in sections] or ["open"]
     return Instruments(
         ids=tuple(sensor.id for sensor in sensors),
         kinds=kinds,
         soil_edges_m=np.array([section.to_m for section in sections] or [line.length_m]),
-        soil_db_per_m=np.array([soil_db_per_m(section.terrain) for section in sections] or [soil_db_per_m("")]),
+        soil_db_per_m=np.array([soil_db_per_m(terrain) for terrain in terrains]),
+        terrain_db={kind.kind: np.array([_terrain_db(kind.kind, terrain) for terrain in terrains]) for kind in kinds},
     )
+
+
+def _terrain_db(kind: SensorKind, terrain: str) -> float:
+    """The loss of `site.performance`; of a camera, that of its thermal head. What soil takes is in the wave itself."""
+    if kind in ("fibre_das", "geophone") or terrain not in TERRAINS:
+        return 0.0
+    return terrain_db(KINDS[kind].heads[-1], terrain)
 
 
 def _kind(kind: SensorKind, line: Line, sensors: list[tuple[int, Sensor]]) -> Kind:
@@ -129,6 +153,7 @@ def _kind(kind: SensorKind, line: Line, sensors: list[tuple[int, Sensor]]) -> Ki
         facing_deg=table[:, 6],
         half_fov_deg=table[:, 7],
         pd=table[:, 8:11],
+        thermal=table[:, 12] > 0,
         false_per_day=table[:, 11],
         longest_m=float((high_m - low_m).max()),
     )
@@ -158,7 +183,19 @@ def _row(kind: SensorKind, line: Line, sensor: Sensor) -> tuple[float, ...]:
     pd = [manner.pd_walk if value is None else value for value in pds]
     length_km = 2.0 * range_m / 1_000.0 if sensor.is_span else 1.0
     false = manner.false_per_day * length_km if stated.far_per_day is None else stated.far_per_day
-    return (low_m, high_m, at_m, sensor.offset_m, range_m, width_m, facing_deg, half_fov_deg, *pd, false)
+    return (
+        low_m,
+        high_m,
+        at_m,
+        sensor.offset_m,
+        range_m,
+        width_m,
+        facing_deg,
+        half_fov_deg,
+        *pd,
+        false,
+        stated.thermal,
+    )
 
 
 def bearing_deg(line: Line, chainage_m: float) -> float:

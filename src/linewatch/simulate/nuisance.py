@@ -20,10 +20,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _DAY_S: Final = 86_400.0
-_CELL_M: Final = 50.0
+_CELL_M: Final = 100.0
+_GUST_STEP_S: Final = 2.0
 _GUST_STARTS_MPS: Final = 11.0
 _GUSTS_PER_S: Final = 2.0e-4
-"""Reports a second of a 50 m cell of fence for each (m/s)^2 above 11 m/s (*assumed*)."""
+"""Reports a second of a 50 m length of fence for each (m/s)^2 above 11 m/s (*assumed*)."""
 _RAIN_PER_DAY: Final[dict[SensorKind, float]] = {
     "fibre_das": 3.0,
     "geophone": 0.5,
@@ -106,11 +107,12 @@ def gust_reports(
     sensor = np.repeat(np.arange(len(cells)), cells)
     number = np.arange(len(sensor)) - np.repeat(np.cumsum(cells) - cells, cells)
     middle_m = kind.low_m[sensor] + (number + 0.5) * _CELL_M
-    times_s = np.arange(math.floor(from_s), math.ceil(to_s))
-    where, when = np.tile(middle_m, len(times_s)), np.repeat(times_s, len(middle_m)).astype(np.float64)
+    times_s = np.arange(math.floor(from_s / _GUST_STEP_S), math.ceil(to_s / _GUST_STEP_S)) * _GUST_STEP_S
+    where, when = np.tile(middle_m, len(times_s)), np.repeat(times_s, len(middle_m))
     air = sky.at(where, when)
     over = np.maximum(sky.blowing_mps(where, when, air) - _GUST_STARTS_MPS, 0.0)
-    row = np.repeat(np.arange(len(where)), rng.poisson(_GUSTS_PER_S * factor * over**2))
+    per_step = _GUSTS_PER_S * (_CELL_M / 50.0) * _GUST_STEP_S
+    row = np.repeat(np.arange(len(where)), rng.poisson(per_step * factor * over**2))
     if not len(row):
         return None
     n = len(row)
@@ -118,7 +120,7 @@ def gust_reports(
     return _reports(
         kind,
         sensor[np.mod(row, len(sensor))],
-        np.clip(when[row] + rng.random(n), from_s, to_s),
+        np.clip(when[row] + rng.random(n) * _GUST_STEP_S, from_s, to_s),
         where[row] + rng.uniform(-0.5, 0.5, n) * _CELL_M,
         strength_db,
         WEATHER,
@@ -165,7 +167,7 @@ def noisy_reports(
 ) -> list[Reports]:
     """A sensor with a fault that makes it report without end."""
     out = []
-    numbers = np.array([instruments.number(sensor) for sensor in sensors])
+    numbers = instruments.numbers(sensors)
     for kind in instruments.kinds:
         faulty = np.isin(kind.index, numbers)
         part = _scattered(kind, rng.poisson(np.where(faulty, per_s * (to_s - from_s), 0.0)), UNKNOWN, from_s, to_s, rng)

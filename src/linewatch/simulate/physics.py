@@ -50,6 +50,10 @@ class Sight(msgspec.Struct, frozen=True):
     """How much louder or larger than usual this one is."""
     soil_db_per_m: Floats
     """Attenuation of the ground."""
+    terrain_db: Floats
+    """What bushes, reeds and buildings take from the view, the beam or the fence."""
+    thermal: NDArray[np.bool_]
+    """Whether a camera position has a thermal head."""
     blowing_mps: Floats
     """Wind at this moment."""
     daylight: Floats
@@ -159,11 +163,12 @@ def camera_db(sight: Sight, air: Air) -> Floats:
 
     Pixels on target fall with the distance (the criteria of Johnson, 1958, count them): 20 log10. Contrast in haze
     falls as exp(-3.912 r / V) for a visibility V (Koschmieder 1924; 3.912 is the logarithm of 1/0.02). By night only
-    the thermal one sees, and its contrast is the difference from skin and clothing at about 20 degrees (*assumed*).
+    a thermal one sees, and its contrast is the difference from skin and clothing at about 20 degrees (*assumed*).
     Somebody who does not move is hardly found by motion.
     """
     r = np.maximum(sight.distance_m, 2.0)
     warm = 20.0 * np.log10(np.clip(np.abs(20.0 - air.temperature_c), 1.0, 20.0) / 12.0)
+    warm = np.where(sight.thermal, warm, NOTHING_DB)
     contrast = np.maximum(warm, np.where(sight.daylight > 0.5, 0.0, NOTHING_DB))
     level = 12.0 + _CAMERA_DB[sight.mover, sight.pace] + 0.5 * sight.gain_db + contrast
     level = np.where((sight.act != 0) & (sight.mover <= GROUP), np.maximum(level, 12.0 + contrast), level)

@@ -47,10 +47,13 @@ class Seen(msgspec.Struct, frozen=True):
     """Expected signal over noise."""
 
 
-def frames_s(period_s: float, from_s: float, to_s: float) -> Floats:
-    """Times of the absolute grid of this period within `[from_s, to_s)`."""
-    frames = np.arange(math.ceil(from_s / period_s - 1e-9), math.ceil(to_s / period_s - 1e-9), dtype=np.float64)
-    return frames * period_s
+def frames_of(movers: Movers, alive: Ints, period_s: float, from_s: float, to_s: float) -> tuple[Ints, Floats]:
+    """Mover and time of every frame on the grid of this period within `[from_s, to_s)` and the mover's life."""
+    first = np.ceil(np.maximum(movers.start_s[alive], from_s) / period_s - 1e-9).astype(np.int64)
+    last = np.ceil(np.minimum(movers.end_s[alive], to_s) / period_s - 1e-9).astype(np.int64)
+    many = np.maximum(last - first, 0)
+    frame = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many) + np.repeat(first, many)
+    return np.repeat(alive, many), frame * period_s
 
 
 class _Parts(msgspec.Struct, frozen=True):
@@ -66,11 +69,7 @@ class _Parts(msgspec.Struct, frozen=True):
     act: Ints
 
 
-def _parts(movers: Movers, alive: Ints, times_s: Floats, manner: Manner, rng: np.random.Generator | None) -> _Parts:
-    who = np.repeat(alive, len(times_s))
-    when = np.tile(times_s, len(alive))
-    there = (when >= movers.start_s[who]) & (when < movers.end_s[who])
-    who, when = who[there], when[there]
+def _parts(movers: Movers, who: Ints, when: Floats, manner: Manner, rng: np.random.Generator | None) -> _Parts:
     where = movers.at(who, when)
     spread_m = movers.spread_m(who, where.count)
     many = np.ones(len(who), dtype=np.int64)
@@ -101,15 +100,14 @@ def _parts(movers: Movers, alive: Ints, times_s: Floats, manner: Manner, rng: np
 def seen(
     kind: Kind,
     movers: Movers,
-    alive: Ints,
-    times_s: Floats,
+    frames: tuple[Ints, Floats],
     instruments: Instruments,
     sky: Sky,
     rng: np.random.Generator | None = None,
 ) -> Seen:
-    """All pairs of a part of a mover and a sensor of this kind that could feel it at these times, without any miss."""
+    """All pairs of a part of a mover and a sensor of this kind that could feel it in these frames, without any miss."""
     manner = MANNERS[kind.kind]
-    p = _parts(movers, alive, times_s, manner, rng)
+    p = _parts(movers, *frames, manner, rng)
     near = np.abs(p.offset_m) <= _WIDEST_M.get(kind.kind, math.inf)
     rows, sensors = kind.near(p.chainage_m[near])
     rows = np.flatnonzero(near)[rows]
@@ -133,6 +131,8 @@ def seen(
         act=p.act[rows],
         gain_db=movers.gain_db[p.movers[rows]],
         soil_db_per_m=instruments.soil_at(chainage_m),
+        terrain_db=instruments.terrain_at(kind.kind, chainage_m),
+        thermal=kind.thermal[sensors],
         blowing_mps=sky.blowing_mps(chainage_m, time_s, air),
         daylight=sky.daylight(time_s),
     )
@@ -144,7 +144,7 @@ def seen(
         offset_m=p.offset_m[rows],
         velocity_mps=p.velocity_mps[rows],
         sight=sight,
-        snr_db=_expected_db(kind.kind, sight, air),
+        snr_db=_expected_db(kind.kind, sight, air) - sight.terrain_db,
     )
 
 
@@ -204,10 +204,10 @@ def sightings(
 ) -> Reports | None:
     """What the sensors of one kind report of the movers within `[from_s, to_s)`; None for nothing."""
     manner = MANNERS[kind.kind]
-    times_s = frames_s(manner.period_s, from_s, to_s)
-    if not len(alive) or not len(times_s):
+    frames = frames_of(movers, alive, manner.period_s, from_s, to_s)
+    if not len(frames[0]):
         return None
-    found = seen(kind, movers, alive, times_s, instruments, sky, rng)
+    found = seen(kind, movers, frames, instruments, sky, rng)
     if not len(found.time_s):
         return None
     strength_db = found.snr_db + rng.normal(0.0, manner.spread_db, len(found.snr_db))

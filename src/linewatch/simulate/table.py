@@ -10,6 +10,7 @@ from linewatch.simulate.phrases import read_time_s
 from linewatch.site.model import Line
 
 _SHIFTED = re.compile(r"(.+?) ([+-]) ?(\d+(?:\.\d+)?) ?(m|km)")
+_KILOMETRE = re.compile(r"km (\d+(?:\.\d+)?)")
 ANYWHERE: Final = "anywhere"
 
 
@@ -155,7 +156,7 @@ class Table:
             self.wrong(key, shown(value), f"a point on line {line.id!r}, which is {line.length_m:g} m long")
             return 0.0, 0.0
         names = [place.name for place in line.places] + [section.name for section in line.sections]
-        allowed = f"a chainage, 'anywhere', or a place or section of line {line.id!r}"
+        allowed = f"a chainage, 'km 12.5', 'anywhere', or a place or section of line {line.id!r}"
         self.wrong(key, "nothing" if value is None else shown(value), f"{allowed}: {_listed(names) or 'it has none'}")
         return 0.0, 0.0
 
@@ -164,6 +165,8 @@ def _named(name: str, line: Line) -> tuple[float, float] | None:
     """The stretch that a name stands for; None where the line has no such place or section."""
     if name == ANYWHERE:
         return 0.0, line.length_m
+    if match := _KILOMETRE.fullmatch(name):
+        return float(match[1]) * 1_000.0, float(match[1]) * 1_000.0
     for place in line.places:
         if place.name == name:
             return place.chainage_m, place.chainage_m

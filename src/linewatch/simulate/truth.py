@@ -10,8 +10,8 @@ from linewatch.simulate.course import Floats, Ints, time_ns_of
 from linewatch.simulate.faults import silenced
 from linewatch.simulate.physics import DETECTABLE_DB
 from linewatch.simulate.scene import Fault
-from linewatch.simulate.sighting import frames_s, seen
-from linewatch.simulate.simulation import Simulation
+from linewatch.simulate.sighting import frames_of, seen
+from linewatch.simulate.simulation import Cast, Simulation
 
 _STEP_S: Final = 0.5
 _TOGETHER: Final = 64
@@ -34,35 +34,26 @@ def _detectable_s(simulation: Simulation) -> Floats:
     Looked for every half second. The rule knows no detector, no chance and no dead ground, only the physics of
     `physics`, the weather, and which sensors are dead, blinded or cut off.
     """
-    movers, scene = simulation.movers, simulation.scene
-    first_s = np.full(len(movers), np.nan)
-    for begin in range(0, len(movers), _TOGETHER):
-        group = np.arange(begin, min(begin + _TOGETHER, len(movers)))
-        from_s, to_s = float(movers.start_s[group].min()), min(float(movers.end_s[group].max()), scene.duration_s)
-        # Movers that are far apart in time would make long, empty tables: each by itself then.
-        lonely = to_s - from_s > 4.0 * float((movers.end_s[group] - movers.start_s[group]).max())
-        for some in np.split(group, len(group)) if lonely else [group]:
-            _look(simulation, some, first_s)
-    return first_s
-
-
-def _look(simulation: Simulation, group: Ints, first_s: Floats) -> None:
-    movers, scene = simulation.movers, simulation.scene
-    from_s = float(movers.start_s[group].min())
-    to_s = min(float(movers.end_s[group].max()) + 1e-6, scene.duration_s)
+    first_s = np.full(len(simulation.movers), np.inf)
     for cast in simulation.cast:
-        members = group[np.isin(group, cast.members)]
-        faults = [fault for fault in scene.faults if fault.line == cast.line]
-        for kind in cast.instruments.kinds if len(members) else ():
-            found = seen(kind, movers, members, frames_s(_STEP_S, from_s, to_s), cast.instruments, cast.sky)
-            good = found.snr_db >= DETECTABLE_DB
-            for fault in faults:
-                numbers = np.array([cast.instruments.number(sensor) for sensor in fault.sensors])
-                concerned = np.isin(kind.index[found.sensor], numbers)
-                good &= ~silenced(fault, concerned, found.chainage_m, found.time_s)
-            earliest = np.full(len(movers), np.inf)
-            np.minimum.at(earliest, found.movers[good], found.time_s[good])
-            first_s[members] = np.fmin(first_s[members], np.where(np.isinf(earliest), np.nan, earliest)[members])
+        for begin in range(0, len(cast.members), _TOGETHER):
+            _look(simulation, cast, cast.members[begin : begin + _TOGETHER], first_s)
+    return np.where(np.isinf(first_s), np.nan, first_s)
+
+
+def _look(simulation: Simulation, cast: Cast, members: Ints, first_s: Floats) -> None:
+    """Lower `first_s` to what any kind of sensor could feel of these movers."""
+    movers, scene = simulation.movers, simulation.scene
+    faults = [fault for fault in scene.faults if fault.line == cast.line]
+    for kind in cast.instruments.kinds:
+        frames = frames_of(movers, members, _STEP_S, 0.0, scene.duration_s)
+        found = seen(kind, movers, frames, cast.instruments, cast.sky)
+        good = found.snr_db >= DETECTABLE_DB
+        for fault in faults:
+            numbers = cast.instruments.numbers(fault.sensors)
+            concerned = np.isin(kind.index[found.sensor], numbers)
+            good &= ~silenced(fault, concerned, found.chainage_m, found.time_s)
+        np.minimum.at(first_s, found.movers[good], found.time_s[good])
 
 
 def _of_mover(simulation: Simulation, mover: int, detectable_s: float) -> Truth:
