@@ -35,6 +35,7 @@ _FIELDS: Final = (
     "reason",
     "settings_id",
 )
+_STATE_WORDS: Final = {"returned": "gone quiet, not yet seen by anybody", "raised": "is back"}
 
 
 def incident_line(incident: Incident) -> str:
@@ -59,35 +60,49 @@ class IncidentPrinter:
         elif isinstance(record, Outage):
             verb = "not watched" if record.end_ns is None else "watched again"
             stretch = f"{record.line} {record.from_m:.0f}-{record.to_m:.0f} m"
-            print(f"{self._time(record.end_ns or record.noticed_ns)}  {verb}: {stretch}: {record.reason}", flush=True)
+            self._say(record.end_ns or record.noticed_ns, "   ", f"{verb}: {stretch}: {record.reason}")
         elif isinstance(record, Health) and record.severity != "ok":
-            print(f"{self._time(record.time_ns)}  {record.sensor or 'system'}: {record.text}", flush=True)
+            self._say(record.time_ns, "   ", f"{record.sensor or 'system'}: {record.text}")
 
     def summary(self, incidents: Sequence[Incident]) -> None:
         """The end of a replay."""
         print(f"{len(incidents)} incident{'s' * (len(incidents) != 1)}")
         for incident in incidents:
-            print(f"  {incident.id}  {self._what(incident)}")
+            print(f"  {incident.id}  [{incident.priority}] {self._what(incident)}")
 
     def _incident(self, incident: Incident) -> None:
         before = self._seen.get(incident.id)
         self._seen[incident.id] = incident
+        mark = f"[{incident.priority}]"
         if before is None:
-            print(f"{self._time(incident.raised_ns)}  [{incident.priority}] {self._what(incident)}", flush=True)
-            print(f"{'':10}{incident.reason}", flush=True)
+            self._say(incident.raised_ns, mark, f"{self._what(incident)}  ({incident.id[:6]})")
+            print(f"{'':14}{incident.reason}", flush=True)
         elif before.escalations != incident.escalations:
-            print(f"{self._time(incident.updated_ns)}  nobody acted: {incident.id} escalated", flush=True)
+            self._say(incident.updated_ns, mark, f"nobody acted: {self._name(incident)} is passed on")
         elif before.state != incident.state:
-            print(f"{self._time(incident.updated_ns)}  {incident.id} is now {incident.state}", flush=True)
+            words = _STATE_WORDS.get(incident.state, f"is {incident.state}")
+            self._say(incident.updated_ns, mark, f"{self._name(incident)}: {words}")
+        elif before.priority > incident.priority:
+            self._say(incident.updated_ns, mark, f"now {self._what(incident)}  ({incident.id[:6]})")
+            print(f"{'':14}{incident.reason}", flush=True)
+
+    def _say(self, time_ns: int, mark: str, words: str) -> None:
+        moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).astimezone(self._zone)
+        print(f"{moment:%H:%M:%S}  {mark} {words}", flush=True)
+
+    def _name(self, incident: Incident) -> str:
+        near = f" near {incident.place}" if incident.place else ""
+        return f"{_kind_words(incident)}{near} ({incident.id[:6]})"
 
     def _what(self, incident: Incident) -> str:
-        people = f" of {incident.count_low}-{incident.count_high}" if incident.count_high > 1 else ""
+        people = f" of {incident.count_low} to {incident.count_high}" if incident.count_high > 1 else ""
         near = f" near {incident.place}" if incident.place else ""
-        return (
-            f"{incident.kind.replace('_', ' ')}{people}, {incident.line} "
-            f"{incident.from_m:.0f}-{incident.to_m:.0f} m{near}"
-        )
+        stretch = f"{incident.line} {incident.from_m:.0f}-{incident.to_m:.0f} m"
+        return f"{_kind_words(incident)}{people}, {stretch}{near}"
 
-    def _time(self, time_ns: int) -> str:
-        moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).astimezone(self._zone)
-        return moment.strftime("%H:%M:%S")
+
+def _kind_words(incident: Incident) -> str:
+    """The kind, or what moves where its doings are not known yet."""
+    if incident.kind == "unknown" and incident.mover != "unknown":
+        return f"{incident.mover} moving"
+    return incident.kind.replace("_", " ")

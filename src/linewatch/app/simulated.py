@@ -1,0 +1,26 @@
+"""Scenes played on the site that they belong to: what `demo` shows and `simulate` writes down."""
+
+from pathlib import Path
+
+from linewatch.simulate import SimulatedSource, bench_site, read_scene, scene_names
+from linewatch.site.load import load_site
+from linewatch.site.model import Site
+
+BENCH_SCENES = frozenset({"walker-and-wind"})
+"""Shipped scenes that play on the small bench and not on the reference line."""
+
+
+def site_of(scene: str) -> Site:
+    """The site on which a shipped scene plays."""
+    return bench_site() if scene in BENCH_SCENES else load_site("reference")
+
+
+def play(scene: str, site: Site, seed: int) -> SimulatedSource:
+    """A scene, shipped or from a file, as a source. Raises `InputError` and `SiteError` as `read_scene` does."""
+    path = Path(scene)
+    return SimulatedSource(read_scene(path if path.suffix == ".toml" else scene, site), site, seed)
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the shipped scenes."""
+    return scene_names()
