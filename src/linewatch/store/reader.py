@@ -1,0 +1,157 @@
+"""Reads what was committed, beside a writer or alone."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from linewatch.errors import ChainError, StoreError
+from linewatch.ports import Entry, Positions
+from linewatch.records import Incident
+from linewatch.store.batch import end_of
+from linewatch.store.chain import Chain
+from linewatch.store.head import Head
+from linewatch.store.payloads import Content, Row, unwrap
+from linewatch.store.projection import incident_of
+from linewatch.store.schema import DATABASE, connect_reader, errors_told
+
+_ENTRIES: Final = (
+    "SELECT e.seq, e.tick, e.kind, e.key, e.commitment, p.form, p.crc32, p.location, p.body "
+    "FROM record_entry e LEFT JOIN record_payload p ON p.seq = e.seq WHERE e.seq >= ? {kinds} ORDER BY e.seq"
+)
+_AUDITS: Final = (
+    "SELECT e.seq, e.tick, e.kind, e.key, e.commitment, p.form, p.crc32, p.location, p.body, e.wall_ns, "
+    "e.record_seq FROM audit_entry e LEFT JOIN audit_payload p ON p.seq = e.seq WHERE e.seq >= ? ORDER BY e.seq"
+)
+_INCIDENTS: Final = (
+    "SELECT i.seq, p.form, p.crc32, p.location, p.body "
+    "FROM incident i JOIN record_payload p ON p.seq = i.seq ORDER BY i.raised_ns, i.id"
+)
+
+
+class AuditEntry(NamedTuple):
+    """One entry of the audit chain."""
+
+    entry: Entry
+    """Position, tick of the record head, kind, key and payload (None where erased)."""
+    wall_ns: int
+    """Wall time at which it was written."""
+    record_seq: int
+    """Record entry that it cites."""
+
+
+class StoreReader:
+    """A store that is read. Every method sees what was committed when it was called."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self._connection = connection
+        self._path = folder / DATABASE
+
+    def entries(self, *, kinds: Sequence[str] = (), from_seq: int = 0) -> Iterator[Entry]:
+        """Entries of the record chain in order, of these kinds (all where empty), each against its commitment."""
+        chosen = f"AND e.kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        with errors_told(self._path):
+            for row in self._connection.execute(_ENTRIES.format(kinds=chosen), (from_seq, *kinds)):
+                yield _entry("record", row)
+
+    def audits(self, *, from_seq: int = 0) -> Iterator[AuditEntry]:
+        """Entries of the audit chain in order."""
+        with errors_told(self._path):
+            for *row, wall_ns, record_seq in self._connection.execute(_AUDITS, (from_seq,)):
+                yield AuditEntry(_entry("audit", row), wall_ns, record_seq)
+
+    def incidents(self) -> Sequence[Incident]:
+        """The last version of every incident, by raising time, then id."""
+        with errors_told(self._path):
+            return [incident_of(unwrap(row)) for row in self._connection.execute(_INCIDENTS)]
+
+    def outbox(self, channel: str, limit: int = 1000) -> list[tuple[int, Incident]]:
+        """Incident changes that this channel has not delivered yet, oldest first: record position and incident."""
+        statement = (
+            "SELECT o.seq, p.form, p.crc32, p.location, p.body FROM outbox o "
+            "JOIN record_payload p ON p.seq = o.seq WHERE o.seq > ? ORDER BY o.seq LIMIT ?"
+        )
+        with errors_told(self._path):
+            body = self._one("SELECT body FROM state WHERE space = 'outbox' AND key = ?", (channel,))
+            after = -1 if body is None else int(body)
+            return [(row[0], incident_of(unwrap(row))) for row in self._connection.execute(statement, (after, limit))]
+
+    def positions(self) -> Positions | None:
+        """Where a run goes on; None before the first commit."""
+        with errors_told(self._path):
+            row = self._connection.execute("SELECT tick, signal_tick FROM progress").fetchone()
+            if row is None or row[0] is None:
+                return None
+            spaces: dict[str, dict[str, bytes]] = {}
+            for space, key, body in self._connection.execute("SELECT space, key, body FROM state"):
+                spaces.setdefault(space, {})[key] = body
+        return Positions(
+            tick=row[0],
+            sources={key: body.decode() for key, body in spaces.get("source", {}).items()},
+            states=spaces.get("decision", {}),
+            signal_tick=row[0] if row[1] is None else row[1],
+            signal_sources={key: body.decode() for key, body in spaces.get("signal_source", {}).items()},
+            signal_states=spaces.get("signal", {}),
+        )
+
+    def head(self) -> str:
+        """Hex hash of the last entry of the record chain; zeros where there is none."""
+        with errors_told(self._path):
+            return end_of(self._connection, "record").hash.hex()
+
+    def heads(self) -> Head:
+        """Where both chains stand: what to lodge outside."""
+        statement = (
+            "SELECT r.seq, r.hash, a.seq, a.hash, a.wall_ns FROM "
+            "(SELECT seq, hash FROM record_entry ORDER BY seq DESC LIMIT 1) r, "
+            "(SELECT seq, hash, wall_ns FROM audit_entry ORDER BY seq DESC LIMIT 1) a"
+        )
+        with errors_told(self._path):
+            row = self._connection.execute(statement).fetchone()
+        if row is None:
+            raise StoreError(f"{self._path}: found no entries; allowed: a store that was begun")
+        return Head(row[0], row[1].hex(), row[2], row[3].hex(), row[4], self.meta().get("public_key", ""))
+
+    def meta(self) -> dict[str, str]:
+        """What the store is of: site, settings, versions, machine."""
+        with errors_told(self._path):
+            return dict(self._connection.execute("SELECT name, value FROM meta ORDER BY name").fetchall())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _one(self, statement: str, values: tuple[object, ...]) -> bytes | None:
+        row = self._connection.execute(statement, values).fetchone()
+        return None if row is None else row[0]
+
+
+def open_store(folder: Path) -> StoreReader:
+    """A store to read. Raises `StoreError` in one line where there is none that this version can read."""
+    return StoreReader(folder, connect_reader(folder / DATABASE))
+
+
+def _entry(chain: Chain, row: Sequence[object]) -> Entry:
+    seq, tick, kind, key, commitment, form, *rest = row
+    payload = None
+    if form is not None:
+        stored: Row = (seq, form, *rest)  # type: ignore[assignment]
+        payload = _checked(chain, stored, commitment).payload
+    return Entry(seq, tick, kind, key, payload)  # type: ignore[arg-type]
+
+
+def _checked(chain: Chain, row: Row, commitment: object) -> Content:
+    try:
+        content = unwrap(row)
+    except ChainError as error:
+        raise ChainError(f"{chain} entry {row[0]}: {error}") from error
+    if content.commitment != commitment:
+        raise ChainError(f"{chain} entry {row[0]}: its payload is not the one that was committed to")
+    return content
