@@ -13,12 +13,15 @@ from typing import Any, Final
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from linewatch.track.settings import TrackSettings
 
 MOST_PAIRS: Final = 24  # nearest detections considered for one track
+MOST_CELLS: Final = 10_000  # of a cost matrix that is still faster than its sparse form
+IMPOSSIBLE: Final = 1e6  # cost of a pair outside the gate
 MOST_ROUNDS: Final = 60
 SETTLED: Final = 1e-4
 MOST_RATIO: Final = 1e3  # a single detection never counts for more than this against noise
@@ -159,47 +162,48 @@ def share(
 
 
 @njit(cache=True, nogil=True)
-def plain(
-    begin: NDArray[np.int64], detection: NDArray[np.int64], weight: NDArray[np.float64], m: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pairs without a question, one track and one detection that have nobody else, at 1 where likelier than noise.
-
-    Also the weights of the others, and 0 for those that are settled: what is left for a joint decision.
-    """
-    p = len(detection)
+def contested(begin: NDArray[np.int64], detection: NDArray[np.int64], m: int) -> NDArray[np.bool_]:
+    """(p,) the pairs of tracks that have a detection in their gate that lies in another track's gate too."""
     claims = np.zeros(m, dtype=np.int64)
-    for k in range(p):
+    for k in range(len(detection)):
         claims[detection[k]] += 1
-    out, left = np.zeros(p), weight.copy()
+    out = np.zeros(len(detection), dtype=np.bool_)
     for i in range(len(begin) - 1):
-        k = begin[i]
-        if begin[i + 1] - k == 1 and claims[detection[k]] == 1:
-            left[k] = 0.0
-            if weight[k] > 1.0:
-                out[k] = 1.0
-    return out, left
+        rival = False
+        for k in range(begin[i], begin[i + 1]):
+            rival = rival or claims[detection[k]] > 1
+        out[begin[i] : begin[i + 1]] = rival
+    return out
 
 
 def assign(
-    begin: NDArray[np.int64], detection: NDArray[np.int64], weight: NDArray[np.float64], m: int
+    begin: NDArray[np.int64], detection: NDArray[np.int64], weight: NDArray[np.float64], rivals: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Global nearest neighbour: the one-to-one pairing of the largest product of weights, 1 for its pairs.
+    """Global nearest neighbour among the pairs `rivals`: the pairing of the largest product of weights, 1 for its pairs.
 
-    One sparse assignment over all components at once: they share no edge, so each is solved apart.
+    One assignment over all components at once: they share no edge, so each is solved apart. Small ones are laid out
+    as a matrix, large ones stay sparse.
     """
-    n = len(begin) - 1
-    track = np.repeat(np.arange(n), np.diff(begin))
     out = np.zeros(len(weight))
-    if not len(weight):
+    pairs = np.flatnonzero(rivals)
+    if not len(pairs):
         return out
+    tracks, row = np.unique(np.repeat(np.arange(len(begin) - 1), np.diff(begin))[pairs], return_inverse=True)
+    found, column = np.unique(detection[pairs], return_inverse=True)
+    n, m = len(tracks), len(found)
     # Every track may stay without a detection at weight 1; costs are shifted above zero, where sparse means absent.
-    cost = -np.log(np.maximum(weight, 1e-30))
+    cost = -np.log(np.maximum(weight[pairs], 1e-30))
     shift = 1.0 - min(0.0, float(cost.min()))
-    rows = np.r_[track, np.arange(n)]
-    columns = np.r_[detection, m + np.arange(n)]
-    graph = csr_array((np.r_[cost + shift, np.full(n, shift)], (rows, columns)), shape=(n, m + n))
-    chosen = min_weight_full_bipartite_matching(graph)[1]
-    out[chosen[track] == detection] = 1.0
+    if n * (m + n) <= MOST_CELLS:
+        matrix = np.full((n, m + n), IMPOSSIBLE)
+        matrix[row, column] = cost + shift
+        matrix[np.arange(n), m + np.arange(n)] = shift
+        chosen = linear_sum_assignment(matrix)[1]
+    else:
+        rows, columns = np.r_[row, np.arange(n)], np.r_[column, m + np.arange(n)]
+        graph = csr_array((np.r_[cost + shift, np.full(n, shift)], (rows, columns)), shape=(n, m + n))
+        chosen = min_weight_full_bipartite_matching(graph)[1]
+    out[pairs[chosen[row] == column]] = 1.0
     return out
 
 
@@ -214,6 +218,12 @@ def associate(
     if settings.association == "jpda":
         return np.asarray(share(begin, detection, weight, m))
     if settings.association == "gnn":
-        return assign(begin, detection, weight, m)
-    alone, left = plain(begin, detection, weight, m)
-    return alone + np.asarray(share(begin, detection, left, m))
+        return assign(begin, detection, weight, np.ones(len(weight), dtype=bool))
+    joint = np.asarray(share(begin, detection, weight, m))
+    rivals = contested(begin, detection, m)
+    if not rivals.any():
+        return joint
+    # Mixing over all pairings draws close movers together until one track runs along the middle (coalescence).
+    # So among rivals the best pairing says who, and the joint probability how far to trust it.
+    pairing = assign(begin, detection, weight, rivals)
+    return np.where(rivals, pairing * 0.5 * (1.0 + joint), joint)

@@ -1,7 +1,7 @@
 """Fuse: two tracks of one mover become one.
 
 Sensors that begin a track each, or sections that both did at their border, leave two tracks where one mover is.
-They show by one of the two starving: the detections all go to the other, and no frame of any sensor shows both.
+They show by sharing what one mover is seen: together they get one detection a scan, where two movers get two.
 """
 
 import math
@@ -10,28 +10,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
-
-@njit(cache=True, nogil=True)
-def mark_apart(
-    tracks: NDArray[Any],
-    scan: NDArray[Any],
-    begin: NDArray[np.int64],
-    detection: NDArray[np.int64],
-    share: NDArray[np.float64],
-) -> None:
-    """Note for every track that contested a detection and yet had one of its own that this scan told it apart."""
-    claims = np.zeros(len(scan), dtype=np.int64)
-    for k in range(len(detection)):
-        claims[detection[k]] += 1
-    for i in range(len(tracks)):
-        contested, own = False, -1
-        for k in range(begin[i], begin[i + 1]):
-            contested = contested or claims[detection[k]] > 1
-            if share[k] > 0.5:
-                own = detection[k]
-        if contested and own >= 0:
-            tracks[i].apart_ns = scan[own].time_ns
 
 
 @njit(cache=True, nogil=True)
@@ -52,13 +30,8 @@ def _same(a: Any, b: Any, sigma2: float) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def into(
-    tracks: NDArray[Any], order: NDArray[np.int64], same_sigma: float, starved_ns: int, now_ns: int
-) -> NDArray[np.int64]:
-    """For every track the one it is taken into, or -1; `order` sorts the tracks by chainage.
-
-    The starved one goes into the one that eats; of two that both eat, the younger shadowed pair at a border goes.
-    """
+def into(tracks: NDArray[Any], order: NDArray[np.int64], same_sigma: float) -> NDArray[np.int64]:
+    """For every track the one it is taken into, or -1; `order` sorts the tracks by chainage."""
     n = len(tracks)
     out = np.full(n, -1, dtype=np.int64)
     sigma2 = same_sigma * same_sigma
@@ -79,15 +52,15 @@ def into(
                 if older and q.life >= p.life:
                     out[ours] = theirs
                 continue
-            starved = i if one.own_ns < two.own_ns else j
-            other = j if starved == i else i
-            if tracks[other].own_ns - tracks[starved].own_ns < starved_ns:
+            # Two tracks of one mover share one detection a scan; two movers, seen with Pd each, have 2 / (2 - Pd)
+            # in the scans that show at least one of them. Half-way between is where they are told apart.
+            if one.fed + two.fed > 0.5 + 0.5 * (one.due + two.due):
                 continue
-            if now_ns - tracks[starved].apart_ns < starved_ns:
-                continue
-            # A track that is already known to others keeps its name before one that is not.
-            if tracks[starved].life > 0 and tracks[other].life == 0:
-                starved, other = other, starved
+            # A track that is known to others keeps its name before one that is not; else the better fed one.
+            keep_one = one.fed >= two.fed
+            if (one.life > 0) != (two.life > 0):
+                keep_one = one.life > 0
+            starved, other = (j, i) if keep_one else (i, j)
             out[starved] = other
     return out
 
@@ -107,6 +80,7 @@ def take_in(tracks: NDArray[Any], seen: NDArray[np.uint64], into: NDArray[np.int
             two.p_yy, two.p_yw, two.p_ww = one.p_yy, one.p_yw, one.p_ww
             two.from_m, two.to_m, two.extent_ns = one.from_m, one.to_m, one.extent_ns
             two.extent_s, two.extent_sigma_m = one.extent_s, one.extent_sigma_m
+        two.fed = min(1.0, one.fed + two.fed)
         two.last_ns = max(one.last_ns, two.last_ns)
         two.detections += one.detections
         two.strength_db = max(one.strength_db, two.strength_db)

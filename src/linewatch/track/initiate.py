@@ -95,6 +95,7 @@ def begin(
         track.strength_db = z.strength_db
         hear_kinds(track, z)
         track.detections = 1
+        track.fed = track.due = 1.0
         track.first_sensor = track.last_sensor = z.sensor
         track.origin = origin
         track.count_low = track.count_high = 1

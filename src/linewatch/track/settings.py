@@ -24,7 +24,7 @@ class TrackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate_sigma: float = 3.7
     """Radius of the association gate in standard deviations."""
     association: Association = "auto"
-    """`gnn`: one best detection each; `jpda`: joint probabilities; `auto`: `jpda` where there is more than one way."""
+    """`gnn`: the best pairing; `jpda`: joint probabilities; `auto`: joint, but the best pairing says who among rivals."""
     birth_per_km: float = 0.002
     """Expected new movers per kilometre and scan: how readily a detection is taken for somebody new."""
     offset_span_m: float = 500.0
@@ -60,8 +60,6 @@ class TrackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     extent_changed_m: float = 0.5
     """... and whenever an end of its stretch has shifted by this against the rest of it."""
     same_sigma: float = 2.0
-    """Tracks nearer to each other than this, of which one starves, are one and the same."""
-    starved_s: float = 2.0
-    """A track starves that had no detection of its own for so long while its neighbour had."""
+    """Tracks nearer to each other than this, which share the detections of one mover, are one and the same."""
     clock_skew_s: Mapping[str, float] = {}
     """By sensor: how far its clock is known to run ahead; subtracted from its times."""

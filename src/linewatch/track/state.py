@@ -28,7 +28,6 @@ TRACK: Final = np.dtype(
         ("first_ns", "i8"),  # first detection
         ("last_ns", "i8"),  # last detection
         ("own_ns", "i8"),  # last detection that was more likely its own than anyone else's
-        ("apart_ns", "i8"),  # last time one frame of one sensor showed it beside a neighbour
         ("extent_ns", "i8"),  # the stretch held at this time
         ("anchor_ns", "i8"),  # it has stayed near `anchor_m` since
         ("sent_ns", "i8"),  # last report
@@ -48,6 +47,9 @@ TRACK: Final = np.dtype(
         ("p_yw", "f8"),
         ("p_ww", "f8"),
         ("existence", "f8"),
+        # Share of a detection it got, and the share that one of two true movers would get: running means over scans.
+        ("fed", "f8"),
+        ("due", "f8"),
         # The stretch it takes up, at `extent_ns`.
         ("from_m", "f8"),
         ("to_m", "f8"),

@@ -86,7 +86,7 @@ class TrackStep:
             self._initiate(work, scan, free)
         predict(work.tracks, tick.time_ns, self._settings.acceleration_m2ps3, self._settings.life_s)
         self._weigh_silence(work, outages, tick)
-        self._fuse(work, tick)
+        self._fuse(work)
         self._end(work, tick, quiet=quiet)
         report.name(work.tracks, self._line, self._watch)
         self._hand_over(work, tick)
@@ -175,7 +175,6 @@ class TrackStep:
             work.tracks, scan, s.gate_sigma, s.birth_per_km / 1000.0, 1.0 / s.offset_span_m, 0.5 / s.top_speed_mps
         )
         share = associate(start, detection, weight, len(scan), s)
-        fuse.mark_apart(work.tracks, scan, start, detection, share)
         return np.asarray(update(work.tracks, work.seen, work.heard, scan, start, detection, share, s.most_probability))
 
     def _initiate(self, work: Work, scan: NDArray[Any], free: NDArray[np.float64]) -> None:
@@ -203,12 +202,11 @@ class TrackStep:
         )
         delete.weigh_silence(work.tracks, evidence, tick.period_ns / NS_PER_S)
 
-    def _fuse(self, work: Work, tick: Tick) -> None:
+    def _fuse(self, work: Work) -> None:
         """Take tracks that are one and the same into one, and let the shadows go: they have done their work."""
         if len(work.tracks) > 1:
             order = np.argsort(work.tracks["chainage_m"], kind="stable")
-            starved_ns = int(self._settings.starved_s * NS_PER_S)
-            into = fuse.into(work.tracks, order, self._settings.same_sigma, starved_ns, tick.time_ns)
+            into = fuse.into(work.tracks, order, self._settings.same_sigma)
             self._tell_taken_in(work, into)
             fuse.take_in(work.tracks, work.seen, into)
             self._keep(work, (into < 0) & (work.tracks["shadow"] == 0))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from linewatch.track.state import N_ACTS, N_MOVERS
 
+MEMORY: Final = 0.1  # of the running means that tell one mover with two tracks from two movers
 OWN: Final = 0.5  # a detection is a track's own when more probable than not
 NEW_WORD: Final = 0.3  # weight of one more word on the kind: successive frames say much the same
 DOUBT: Final = 0.02  # no kind is ever ruled out for good
@@ -157,9 +158,13 @@ def update(
             free[detection[k]] -= share[k]
             if best < 0 or share[k] > share[best]:
                 best = k
-        if total <= 1e-6:
+        if best < 0:
             continue
         track = tracks[i]
+        track.fed += MEMORY * (total - track.fed)
+        track.due += MEMORY * (1.0 / (2.0 - scan[detection[best]].detect) - track.due)
+        if total <= 1e-6:
+            continue
         _move(track, scan, detection[low:high], share[low:high])
         # What remains for "not seen now" leaves existence as it was: silence is weighed once a tick.
         z = scan[detection[best]]
