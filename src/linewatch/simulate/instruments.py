@@ -19,7 +19,8 @@ from linewatch.site.sensor import Sensor
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_SPANS: Final[tuple[SensorKind, ...]] = ("fibre_das", "fibre_vibration")
+LINKS: Final[tuple[SensorKind, ...]] = ("microwave", "radio_link")
+"""Kinds that only say that something is between their ends."""
 _RADAR_BEYOND: Final = 1.5  # a strong target shows beyond the range stated for a person
 
 
@@ -166,6 +167,8 @@ def _row(kind: SensorKind, line: Line, sensor: Sensor) -> tuple[float, ...]:
         low_m, high_m = sensor.extent_m()
         at_m, range_m = (low_m + high_m) / 2.0, (high_m - low_m) / 2.0
         width_m = (high_m - low_m) / (sensor.channels or 1)
+        if kind == "geophone":
+            low_m, high_m = low_m - manner.reach_m, high_m + manner.reach_m
     elif sensor.from_m is not None and sensor.to_m is not None:
         low_m, high_m = sensor.from_m, sensor.to_m
         at_m, range_m = (low_m + high_m) / 2.0, (high_m - low_m) / 2.0

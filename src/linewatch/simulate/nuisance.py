@@ -10,7 +10,7 @@ from linewatch.records.vocabulary import ACTS, SensorKind
 from linewatch.simulate.air import Sky
 from linewatch.simulate.columns import UNKNOWN_MOVER, Reports, looks_of
 from linewatch.simulate.course import UNKNOWN, WEATHER
-from linewatch.simulate.instruments import Instruments, Kind
+from linewatch.simulate.instruments import LINKS, Instruments, Kind
 from linewatch.simulate.manners import ACT_CONFUSION, MANNERS, MOVER_CONFUSION, probability_of
 from linewatch.simulate.physics import DETECTABLE_DB
 from linewatch.simulate.scene import Load
@@ -210,7 +210,7 @@ def _reports(
     n = len(sensor)
     unknown = np.full(n, np.nan)
     width_m, at_m, range_m = kind.width_m[sensor], kind.at_m[sensor], kind.range_m[sensor]
-    span, view = width_m > 0, kind.kind in ("radar", "camera")
+    span, view = (width_m > 0) & (kind.kind not in LINKS), kind.kind in ("radar", "camera")
     reach_m = np.minimum(range_m, 25.0) if kind.kind == "geophone" else range_m
     sigma_m = np.where(span, np.hypot(width_m / math.sqrt(12.0), 0.5), 2.0 if view else reach_m / math.sqrt(3.0))
     usual_m = np.where(span, np.maximum(width_m / 2.0, strength_db - DETECTABLE_DB), 0.5 if view else reach_m)

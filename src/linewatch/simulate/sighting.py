@@ -11,7 +11,7 @@ from linewatch.simulate import physics
 from linewatch.simulate.air import Air, Sky
 from linewatch.simulate.columns import UNKNOWN_MOVER, Reports, looks_of
 from linewatch.simulate.course import CRAWL, GROUP, PERSON, STILL, TRAIN, VEHICLE, Movers
-from linewatch.simulate.instruments import Instruments, Kind
+from linewatch.simulate.instruments import LINKS, Instruments, Kind
 from linewatch.simulate.manners import ACT_CONFUSION, MANNERS, MOVER_CONFUSION, Manner, probability_of
 from linewatch.simulate.physics import DETECTABLE_DB, Sight
 
@@ -111,7 +111,10 @@ def seen(
     near = np.abs(p.offset_m) <= _WIDEST_M.get(kind.kind, math.inf)
     rows, sensors = kind.near(p.chainage_m[near])
     rows = np.flatnonzero(near)[rows]
-    along_m = np.where(kind.width_m[sensors] > 0, 0.0, p.chainage_m[rows] - kind.at_m[sensors])
+    along_m = p.chainage_m[rows] - kind.at_m[sensors]
+    # Along a span there is always a channel abreast; beyond its ends the last one counts.
+    beyond_m = np.sign(along_m) * np.maximum(np.abs(along_m) - kind.range_m[sensors], 0.0)
+    along_m = np.where(kind.width_m[sensors] > 0, beyond_m, along_m)
     across_m = p.offset_m[rows] - kind.offset_m[sensors]
     distance_m = np.hypot(along_m, across_m)
     kept = _in_view(kind, sensors, along_m, across_m)
@@ -294,7 +297,8 @@ def _measured(
     distance_m, over_db = found.sight.distance_m[rows], strength_db - DETECTABLE_DB
     chainage_m = found.chainage_m[rows]
     width_m = kind.width_m[sensor]
-    if kind.kind in ("fibre_das", "fibre_vibration"):
+    if kind.width_m.any() and kind.kind not in LINKS:
+        chainage_m = chainage_m - found.sight.along_m[rows]  # the channel that feels it most
         # The channel's width, and the flatter top of a wave that comes from further away.
         sigma_m = np.sqrt(width_m**2 / 12.0 + (0.15 * distance_m) ** 2 + 0.25)
         loss = physics.FENCE_DB_PER_M if kind.kind == "fibre_vibration" else 1.0
@@ -307,7 +311,7 @@ def _measured(
     at_m, range_m = kind.at_m[sensor], kind.range_m[sensor]
     if kind.kind in ("radar", "camera"):
         return out | _by_view(kind, found, rows, sensor, rng)
-    if kind.kind in ("microwave", "radio_link"):
+    if kind.kind in LINKS:
         out |= {"offset_m": kind.offset_m[sensor], "offset_sigma_m": np.full(n, 2.5)}
     reach_m = np.minimum(range_m, 25.0) if kind.kind == "geophone" else range_m
     # "Somewhere within reach": the standard deviation of an even chance over it.
