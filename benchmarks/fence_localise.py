@@ -1,4 +1,4 @@
-"""Real fence recordings, whole frames: is each event found, how well does its stretch fit, and what else is raised?
+"""Real fence recordings, whole frames: events found, how well their stretches fit, and what else is raised.
 
 Yardstick of the speed is time itself: a stream of the same width at 1 kHz on one core.
 """

@@ -1,5 +1,6 @@
 """A source for tests: plays what it is given, in the pieces and at the times that the test chooses."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -60,7 +61,7 @@ def stream(samples: np.ndarray, cuts: Iterable[int] = (), *, rate_hz: float = 10
     edges = [0, *sorted({c for c in cuts if 0 < c < len(samples)}), len(samples)]
     whole = Block("main", "f1", T0_NS + shift_ns, 0, rate_hz, samples)
     pieces: list[tuple[int, Item]] = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         piece = whole.rows(start, stop)
         # Pieces never cross a tick here: what a source gives at a tick is stamped before it.
         pieces += [(part.end_ns - 1, part) for part in _at_ticks(piece)]

@@ -57,7 +57,7 @@ class Source(Protocol):
 
     @property
     def delivery(self) -> Delivery:
-        """`replayable`: can be read again from a position; `acknowledged`: repeats until committed; `ephemeral`: gone."""
+        """`replayable`: can be read again from a position; `acknowledged`: repeats until committed; or `ephemeral`."""
         ...
 
     @property

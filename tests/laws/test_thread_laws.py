@@ -1,5 +1,6 @@
 """The six laws of the design over the whole thread: from samples and detections to incidents and the record chain."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from linewatch.records import (
     canonical_bytes,
 )
 from linewatch.site.model import Site
+from linewatch.store.identity import identity_of
+from linewatch.store.journal import open_journal
 from tests.played import Played, detections_played, stream
 from tests.sites import fence_site
 from tests.strategies import T0_NS, detections
@@ -84,7 +87,9 @@ def test_the_same_input_gives_the_same_bytes(found: list[Detection]) -> None:
 
 @SLOW
 @given(
-    st.lists(detections(length_m=float(CHANNELS), seconds=3.0, sensors=("f1",)), max_size=25, unique_by=lambda d: d.key),
+    st.lists(
+        detections(length_m=float(CHANNELS), seconds=3.0, sensors=("f1",)), max_size=25, unique_by=lambda d: d.key
+    ),
     st.randoms(use_true_random=False),
 )
 def test_inside_the_lateness_of_a_source_the_order_of_arrival_does_not_matter(
@@ -157,14 +162,13 @@ def test_silence_makes_no_detection_and_no_mover(seconds: float) -> None:
 def test_a_run_that_is_stopped_anywhere_and_resumed_leaves_the_same_record(
     tmp_path_factory: pytest.TempPathFactory, stop: int, seed: int
 ) -> None:
-    from linewatch.store import open_journal
-
     def leave(folder: Path, stops: Sequence[int]) -> tuple[str, list[Incident]]:
         samples = fence(1.5, seed)
+        identity = identity_of(site="bench", site_id="1", settings_id="s", inputs_id="i", package_version="0")
         first = T0_NS // PERIOD_NS + 1
         edges = [first, *(first + s for s in stops), first + 12]
-        for start, end in zip(edges, edges[1:], strict=False):
-            with open_journal(folder, site="bench", settings_id="s", inputs_id="i", salt_key=b"k" * 32) as journal:
+        for start, end in itertools.pairwise(edges):
+            with open_journal(folder, identity, salt_key=b"k" * 32, synchronous="NORMAL") as journal:
                 runner = Runner(CABLE, Pipeline(CABLE, Settings()), [stream(samples)], journal)
                 found = journal.positions()
                 if found is not None:

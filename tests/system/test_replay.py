@@ -1,5 +1,6 @@
 """A recording in, located incidents out: by command, the same ones every time, whatever happens on the way."""
 
+import itertools
 import json
 import random
 import signal
@@ -50,7 +51,7 @@ def test_three_replays_are_equal_byte_for_byte_with_a_store_and_without(tmp_path
 def test_samples_in_many_files_are_the_same_recording_as_in_one(tmp_path: Path) -> None:
     samples = fence(3.0)
     cuts = [0, 7, 333, 1501, 1502, 2800, 3000]
-    parts = [samples[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [samples[a:b] for a, b in itertools.pairwise(cuts)]
     whole = linewatch("replay", tmp_path / "a", write_bench(tmp_path / "a", samples), "--json")
     cut = linewatch("replay", tmp_path / "b", write_bench(tmp_path / "b", parts), "--json")
     assert incidents(whole) and whole.stdout == cut.stdout
@@ -59,7 +60,16 @@ def test_samples_in_many_files_are_the_same_recording_as_in_one(tmp_path: Path) 
 def test_a_replay_killed_again_and_again_leaves_what_an_undisturbed_one_leaves(tmp_path: Path) -> None:
     recording = write_bench(tmp_path, fence(14.0))
     whole = linewatch("replay", tmp_path, recording, "--json", "--out", tmp_path / "whole")
-    command = [sys.executable, "-m", "linewatch", "replay", str(tmp_path), str(recording), "--out", str(tmp_path / "cut")]
+    command = [
+        sys.executable,
+        "-m",
+        "linewatch",
+        "replay",
+        str(tmp_path),
+        str(recording),
+        "--out",
+        str(tmp_path / "cut"),
+    ]
     patience = random.Random(7)
     killed = 0
     for _ in range(3):
@@ -92,7 +102,12 @@ def test_an_hour_of_silence_brings_outage_and_escalations_at_their_time(tmp_path
     versions = [r for r in records(tmp_path / "out", "incident") if isinstance(r, Incident)]
     raised_ns = versions[0].raised_ns
     assert raised_ns == T0_NS + round(10.25 * S)
-    assert [(v.escalations, (v.updated_ns - raised_ns) // S) for v in versions] == [(0, 0), (1, 300), (2, 600), (3, 900)]
+    assert [(v.escalations, (v.updated_ns - raised_ns) // S) for v in versions] == [
+        (0, 0),
+        (1, 300),
+        (2, 600),
+        (3, 900),
+    ]
     again = linewatch(*words, tmp_path / "again")
     assert incidents(again) == [found] and chain(tmp_path / "out") == chain(tmp_path / "again")
 
@@ -120,9 +135,7 @@ def test_a_recording_that_breaks_in_the_middle_keeps_what_came_before(tmp_path: 
         (lambda site: site[:40] + "= =", "site.toml"),
     ],
 )
-def test_a_wrong_site_is_told_in_clear_lines_and_nothing_is_written(
-    tmp_path: Path, wrong: object, words: str
-) -> None:
+def test_a_wrong_site_is_told_in_clear_lines_and_nothing_is_written(tmp_path: Path, wrong: object, words: str) -> None:
     recording = write_bench(tmp_path, fence(1.0), site=wrong(SITE))  # type: ignore[operator]
     done = linewatch("replay", tmp_path, recording, "--out", tmp_path / "out")
     checked = linewatch("check", tmp_path)

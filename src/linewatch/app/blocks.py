@@ -9,9 +9,7 @@ from linewatch.records import Block
 from linewatch.site.model import Site
 
 
-def admit_blocks(
-    blocks: Sequence[Block], site: Site, refuse: Callable[[str, str, int], None]
-) -> tuple[Block, ...]:
+def admit_blocks(blocks: Sequence[Block], site: Site, refuse: Callable[[str, str, int], None]) -> tuple[Block, ...]:
     """Blocks of sensors of this site, by sensor, channel and time, each stretch whole.
 
     `refuse(sensor, text, count)` is told of every block that the site cannot place.

@@ -13,7 +13,9 @@ from linewatch.site.load import REFERENCE, SITE_FILE, SiteCheck, check_site
 
 def check(path: str) -> SiteCheck:
     """The site, where nothing is wrong with it, and every problem found."""
-    known = {group: {found.name for found in installed() if found.group == group} for group in GROUPS}
+    known: dict[str, set[str]] = {
+        group: {found.name for found in installed() if found.group == group} for group in GROUPS
+    }
     checked = check_site(path, known)
     problems = (*checked.problems, *_settings(path))
     return SiteCheck(None if problems else checked.site, problems)

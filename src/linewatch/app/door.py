@@ -115,8 +115,8 @@ class Door:
         """Every detection that came, as sound columns on the archive's grain, one batch a line."""
         singles = [item for item in arrived if isinstance(item, Detection)]
         batches = [item for item in arrived if isinstance(item, Detections)]
-        for line in sorted({d.line for d in singles}):
-            batches.append(batch_of(line, [d for d in singles if d.line == line]))
+        lines = sorted({d.line for d in singles})
+        batches += [batch_of(line, [d for d in singles if d.line == line]) for line in lines]
         sound = [self._sound(batch, tick, refusals) for batch in batches]
         return _by_line([quantise_batch(batch) for batch in sound if len(batch)])
 
@@ -208,7 +208,8 @@ def _timely(time_ns: NDArray[np.int64], tick: Tick) -> NDArray[np.bool_]:
 
 
 def _time_ns(row: Record) -> int:
-    return int(getattr(row, "time_ns", None) or getattr(row, "start_ns", 0))
+    time_ns = getattr(row, "time_ns", None)
+    return int(getattr(row, "start_ns", 0) if time_ns is None else time_ns)
 
 
 def _where(batches: Sequence[Detections], holds: Callable[[NDArray[np.int64]], NDArray[np.bool_]]) -> list[Detections]:

@@ -1,8 +1,8 @@
 """The pipeline: the picture of the design as code. Pure: states and inputs in, states and outputs out.
 
-    Block --detect--> Detection --track--> Track --incident--> Incident
-                         |                                        ^
-                      Health  --health--> Outage -----------------+
+Block --detect--> Detection --track--> Track --incident--> Incident
+|                                        ^
+Health  --health--> Outage -----------------+
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,9 +56,8 @@ class Pipeline:
         }
         self.health = HealthStep(site, settings.health)
         self.incident = IncidentStep(site, settings.incident, self.settings_id)
-        self._decision_steps: dict[str, AnyStep] = {
-            step.key: step for step in (self.health, *self.trackers.values(), self.incident)
-        }
+        steps: tuple[AnyStep, ...] = (self.health, *self.trackers.values(), self.incident)
+        self._decision_steps = {step.key: step for step in steps}
 
     # --- states -----------------------------------------------------------------------------------------------
 

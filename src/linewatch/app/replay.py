@@ -110,9 +110,7 @@ def _stored(reader: JournalReader) -> Iterator[tuple[int, list[Input]]]:
         yield index, inputs
 
 
-def _span(
-    recordings: Sequence[Recording], runner: Runner, settings: Settings, until_ns: int | None
-) -> tuple[int, int]:
+def _span(recordings: Sequence[Recording], runner: Runner, settings: Settings, until_ns: int | None) -> tuple[int, int]:
     """First and last tick: tick k takes what is stamped before its time and not before the tick ahead of it."""
     first = min(recording.start_ns for recording in recordings) // runner.period_ns + 1
     end_ns = max(recording.end_ns for recording in recordings) + round(settings.tick.drain_s * NS_PER_S)

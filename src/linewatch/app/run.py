@@ -83,9 +83,7 @@ class Runner:
             for record in (*(item.record for item in inputs), *out):
                 self._on_output(record)
 
-    def _write(
-        self, journal: JournalWriter, inputs: Sequence[Input], out: Sequence[Record], tick: Tick
-    ) -> None:
+    def _write(self, journal: JournalWriter, inputs: Sequence[Input], out: Sequence[Record], tick: Tick) -> None:
         journal.append("tick", "", canonical_bytes(tick))
         for item in inputs:
             journal.append(item.kind, item.key, canonical_bytes(item.record))

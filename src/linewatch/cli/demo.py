@@ -16,7 +16,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scene", default=DEFAULT_SCENE, help=f"one of {', '.join(shipped())}")
     parser.add_argument("--seed", type=int, default=1, help="seed of all chance")
     parser.add_argument(
-        "--speed", type=float, default=DEFAULT_SPEED, metavar="N", help="times as fast as it happens; 0: as fast as can be"
+        "--speed",
+        type=float,
+        default=DEFAULT_SPEED,
+        metavar="N",
+        help="times as fast as it happens; 0: as fast as can be",
     )
 
 
@@ -31,7 +35,9 @@ def run(args: argparse.Namespace) -> int:
     printer = IncidentPrinter(site, live=not args.json)
     if not args.json:
         length_km = sum(line.length_m for line in site.lines) / 1000
-        print(f"{args.scene} on {site.name}: {length_km:.1f} km, {len(site.sensors)} sensors. {source.simulation.scene.text}\n")
+        print(
+            f"{args.scene} on {site.name}: {length_km:.1f} km, {len(site.sensors)} sensors. {source.simulation.scene.text}\n"
+        )
     done = replay(site, [source], speed=args.speed or None, on_output=printer.show)
     if args.json:
         for incident in done.incidents:

@@ -37,4 +37,6 @@ def _text(given: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--against: found {given} that cannot be read ({error}); allowed: a head or its code") from None
+        raise InputError(
+            f"--against: found {given} that cannot be read ({error}); allowed: a head or its code"
+        ) from None

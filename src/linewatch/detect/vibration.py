@@ -35,8 +35,14 @@ CARD: Final = Card(
     level="block to detection",
     licence="Apache-2.0",
     docs="docs/detection.md",
-    measured={"fence_localise": "python -m benchmarks.fence_localise --json", "quiet": "python -m benchmarks.quiet --json"},
-    limits=("says that and where something shakes, not what it is", "a lone channel needs 30 s of quiet to have a floor"),
+    measured={
+        "fence_localise": "python -m benchmarks.fence_localise --json",
+        "quiet": "python -m benchmarks.quiet --json",
+    },
+    limits=(
+        "says that and where something shakes, not what it is",
+        "a lone channel needs 30 s of quiet to have a floor",
+    ),
 )
 
 
@@ -102,7 +108,7 @@ class VibrationStep:
         """Nothing heard."""
         return VibrationState(parts={})
 
-    def step(self, state: VibrationState, batch: Batch, tick: Tick) -> tuple[VibrationState, tuple[Record, ...]]:
+    def step(self, state: VibrationState, batch: Batch, tick: Tick) -> tuple[VibrationState, tuple[Record, ...]]:  # noqa: ARG002 - samples bring their own time
         """Blocks in, one batch of detections out, with findings beside it. Takes over the arrays of `state`."""
         out: list[Record] = []
         found: list[Detection] = []
@@ -166,7 +172,8 @@ class VibrationStep:
         """Times at which frames close in this block, and the rows before which they do."""
         first = block.time_of(block.first_sample - 1) // self._frame_ns + 1 if block.first_sample else None
         edge_ns = (block.start_ns // self._frame_ns + 1 if first is None else first) * self._frame_ns
-        times_ns, rows = [], []
+        times_ns: list[int] = []
+        rows: list[int] = []
         while True:
             row = first_sample_at(block.origin_ns, edge_ns, block.rate_hz) - block.first_sample
             if row > block.n_samples:
@@ -183,9 +190,7 @@ class VibrationStep:
         for i in range(len(first)):
             in_run[first[i] : end[i]] = True
         part.disturbed_frames = np.where(in_run, part.disturbed_frames + 1, 0)
-        return [
-            self._detection(part, first_channel, found, i, time_ns) for i in range(len(first))
-        ]
+        return [self._detection(part, first_channel, found, i, time_ns) for i in range(len(first))]
 
     def _detection(self, part: _Part, first_channel: int, found: DisturbedRuns, i: int, time_ns: int) -> Detection:
         first, end = int(found.runs.first[i]), int(found.runs.end[i])

@@ -59,7 +59,7 @@ class HealthStep:
         out: list[Record] = []
         for item in batch:
             if isinstance(item, BlockHeader):
-                self._alive(state, item.sensor, _end_ns(item), True)
+                self._alive(state, item.sensor, _end_ns(item), streams=True)
             elif isinstance(item, Detections):
                 self._detected(state, item)
             elif isinstance(item, Health):
@@ -68,7 +68,7 @@ class HealthStep:
         out += self._silent(state, tick)
         return state, tuple(out)
 
-    def _alive(self, state: HealthState, sensor: str, time_ns: int, streams: bool) -> None:
+    def _alive(self, state: HealthState, sensor: str, time_ns: int, *, streams: bool) -> None:
         state.last_life_ns[sensor] = max(time_ns, state.last_life_ns.get(sensor, time_ns))
         state.streams[sensor] = state.streams.get(sensor, False) or streams
 
@@ -77,11 +77,11 @@ class HealthStep:
         for row, index in enumerate(batch.sensor_index):
             sensor = batch.sensors[int(index)]
             if sensor in state.last_life_ns:
-                self._alive(state, sensor, int(batch.time_ns[row]), False)
+                self._alive(state, sensor, int(batch.time_ns[row]), streams=False)
 
     def _finding(self, state: HealthState, health: Health, tick: Tick) -> list[Record]:
         if health.condition == "heartbeat":
-            self._alive(state, health.sensor, health.time_ns, False)
+            self._alive(state, health.sensor, health.time_ns, streams=False)
             return []
         if health.condition == "recovered":
             return self._close_sensor(state, health, tick)
@@ -90,9 +90,7 @@ class HealthStep:
         about = f"{health.sensor}/{health.condition}/{health.first_channel}-{health.last_channel}"
         if about in state.open:
             return []
-        outage = self._outage(
-            self.site.sensor(health.sensor), health.condition, health.time_ns, tick, health.text
-        )
+        outage = self._outage(self.site.sensor(health.sensor), health.condition, health.time_ns, tick, health.text)
         outage = self._narrowed(outage, health)
         if health.until_ns is not None and health.until_ns <= tick.time_ns:
             return [outage, msgspec.structs.replace(outage, end_ns=health.until_ns)]
@@ -193,4 +191,3 @@ class HealthStep:
 
 def _end_ns(header: BlockHeader) -> int:
     return header.start_ns + round(header.n_samples * _NS_PER_S / header.rate_hz)
-

@@ -97,6 +97,4 @@ def _assessed(incident: Incident, values: dict[str, str]) -> Incident | Refusal:
         return Refusal(f"assess: {error}")
     if given.assessment == "nuisance" and not given.assessment_cause.strip():
         return Refusal("assess as nuisance needs assessment_cause: what caused it")
-    return msgspec.structs.replace(
-        incident, assessment=given.assessment, assessment_cause=given.assessment_cause
-    )
+    return msgspec.structs.replace(incident, assessment=given.assessment, assessment_cause=given.assessment_cause)

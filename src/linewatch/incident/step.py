@@ -1,4 +1,4 @@
-"""The incident step: tracks, outages and people's moves in, incidents out. One incident per event, keyed by the site."""
+"""The incident step: tracks, outages and people's moves in, incidents out, one for each event of a site."""
 
 import msgspec
 
@@ -47,9 +47,7 @@ class IncidentStep:
         """No incidents."""
         return IncidentStepState({}, {}, {}, {}, {}, {}, {})
 
-    def step(
-        self, state: IncidentStepState, batch: Batch, tick: Tick
-    ) -> tuple[IncidentStepState, tuple[Record, ...]]:
+    def step(self, state: IncidentStepState, batch: Batch, tick: Tick) -> tuple[IncidentStepState, tuple[Record, ...]]:
         """People's moves first, then tracks and outages, then what time alone brings about."""
         state = msgspec.structs.replace(
             state, **{name: dict(getattr(state, name)) for name in IncidentStepState.__struct_fields__}
@@ -66,9 +64,7 @@ class IncidentStep:
         self._raise_outages(state, tick)
         self._return_to_normal(state, tick)
         self._escalate(state, tick)
-        changed = [
-            incident for key, incident in sorted(state.incidents.items()) if before.get(key) is not incident
-        ]
+        changed = [incident for key, incident in sorted(state.incidents.items()) if before.get(key) is not incident]
         self._forget_closed(state)
         return state, (*refusals, *changed)
 
@@ -146,18 +142,14 @@ class IncidentStep:
         incident = state.incidents.get(incident_key or "")
         if incident is None:
             return
-        back = msgspec.structs.replace(
-            incident, updated_ns=tick.time_ns, reason=f"{incident.reason}; watched again"
-        )
+        back = msgspec.structs.replace(incident, updated_ns=tick.time_ns, reason=f"{incident.reason}; watched again")
         returned = apply_system_move(back, "return", tick.time_ns)
         state.incidents[incident.id] = back if isinstance(returned, Refusal) else returned
 
     def _raise_outages(self, state: IncidentStepState, tick: Tick) -> None:
         due_ns = tick.time_ns - round(self.settings.outage_after_s * _NS_PER_S)
         for key, outage in sorted(state.outages.items()):
-            long_enough = outage.to_m - outage.from_m >= self.settings.outage_from_m or (
-                outage.first_channel is None
-            )
+            long_enough = outage.to_m - outage.from_m >= self.settings.outage_from_m or (outage.first_channel is None)
             blind = outage.remaining_fraction < 0.5
             if key in state.by_outage or outage.noticed_ns > due_ns or not (long_enough and blind):
                 continue

@@ -74,9 +74,7 @@ class Block(msgspec.Struct, frozen=True, tag="block", eq=False):
 
     def rows(self, start: int, stop: int) -> "Block":
         """The part from row `start` up to, not including, row `stop` (0 <= start <= stop <= n_samples)."""
-        return msgspec.structs.replace(
-            self, first_sample=self.first_sample + start, samples=self.samples[start:stop]
-        )
+        return msgspec.structs.replace(self, first_sample=self.first_sample + start, samples=self.samples[start:stop])
 
     def split_at(self, time_ns: int) -> tuple["Block | None", "Block | None"]:
         """The parts before, and at or after, `time_ns`; a part without rows is None."""

@@ -158,9 +158,7 @@ class Detections(msgspec.Struct, frozen=True, tag="detections", eq=False):
         values: dict[str, Any] = {
             name: None if math.isnan(value := float(getattr(self, name)[row])) else value for name in _FLOATS
         }
-        values |= {
-            name: None if (count := int(getattr(self, name)[row])) < 0 else count for name in _COUNTS
-        }
+        values |= {name: None if (count := int(getattr(self, name)[row])) < 0 else count for name in _COUNTS}
         for name in _MATRICES:
             line = getattr(self, name)[row]
             values[name] = None if math.isnan(float(line[0])) else tuple(float(p) for p in line)
@@ -189,19 +187,16 @@ def batch_of(line: str, detections: Iterable[Detection]) -> Detections:
     rows = sorted(detections, key=lambda d: (d.time_ns, d.sensor, d.chainage_m, d.strength_db))
     sensors = tuple(sorted({d.sensor for d in rows}))
     where = {sensor: index for index, sensor in enumerate(sensors)}
-    floats = {
+    floats: dict[str, Any] = {
         name: np.array([math.nan if (v := getattr(d, name)) is None else v for d in rows], dtype=np.float64)
         for name in _FLOATS
     }
-    counts = {
-        name: np.array([-1 if (v := getattr(d, name)) is None else v for d in rows], dtype=np.int32)
-        for name in _COUNTS
+    counts: dict[str, Any] = {
+        name: np.array([-1 if (v := getattr(d, name)) is None else v for d in rows], dtype=np.int32) for name in _COUNTS
     }
     received = None
     if any(d.received_ns is not None for d in rows):
-        received = np.array(
-            [_NO_TIME if d.received_ns is None else d.received_ns for d in rows], dtype=np.int64
-        )
+        received = np.array([_NO_TIME if d.received_ns is None else d.received_ns for d in rows], dtype=np.int64)
     tracks = tuple(d.sensor_track for d in rows) if any(d.sensor_track for d in rows) else ()
     return quantise_batch(
         Detections(
@@ -228,9 +223,7 @@ def quantise_batch(batch: Detections) -> Detections:
         columns[name] = from_quanta(to_quanta(getattr(batch, name), steps), steps)
     if batch.received_ns is not None:
         known = batch.received_ns != _NO_TIME
-        columns["received_ns"] = np.where(
-            known, batch.received_ns // TIME_GRAIN_NS * TIME_GRAIN_NS, batch.received_ns
-        )
+        columns["received_ns"] = np.where(known, batch.received_ns // TIME_GRAIN_NS * TIME_GRAIN_NS, batch.received_ns)
     return msgspec.structs.replace(batch, **columns)
 
 
@@ -257,9 +250,7 @@ def concatenate(line: str, batches: Sequence[Detections]) -> Detections:
     if any(batch.received_ns is not None for batch in batches):
         received = np.concatenate(
             [
-                np.full(len(batch), _NO_TIME, dtype=np.int64)
-                if batch.received_ns is None
-                else batch.received_ns
+                np.full(len(batch), _NO_TIME, dtype=np.int64) if batch.received_ns is None else batch.received_ns
                 for batch in batches
             ]
         )

@@ -103,9 +103,7 @@ def _encode_batch(batch: Detections) -> bytes:
             columns[name + "0"] = _narrow(first.astype(np.int64))
             value = np.diff(value)
         columns[name] = _narrow(np.ascontiguousarray(value, dtype=np.int64).ravel())
-    packed = _ENCODER.encode(
-        _Columns(batch.line, batch.sensors, batch.sensor_tracks, len(batch), columns)
-    )
+    packed = _ENCODER.encode(_Columns(batch.line, batch.sensors, batch.sensor_tracks, len(batch), columns))
     return _BATCH_MAGIC + packed
 
 
@@ -126,9 +124,7 @@ def _decode_batch(raw: bytes) -> Detections:
             values[name] = column.astype(np.int32)
     for name in ("mover_probabilities", "act_probabilities"):
         values[name] = values[name].reshape(packed.n, -1) if packed.n else values[name].reshape(0, _width(name))
-    return Detections(
-        line=packed.line, sensors=packed.sensors, sensor_tracks=packed.sensor_tracks, **values
-    )
+    return Detections(line=packed.line, sensors=packed.sensors, sensor_tracks=packed.sensor_tracks, **values)
 
 
 def _width(name: str) -> int:

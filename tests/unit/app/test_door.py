@@ -1,5 +1,6 @@
 """The door: one ordered, quantised batch per source and tick, and nothing dropped without being counted."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -110,7 +111,7 @@ def test_pieces_that_continue_each_other_come_in_as_one(cuts: list[int]) -> None
     samples = np.arange(200 * 600, dtype=np.int16).reshape(200, 600)
     whole = Block("main", "f1", T0_NS, 0, 1000.0, samples)
     edges = [0, *sorted(set(cuts)), 200]
-    pieces = [whole.rows(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [whole.rows(a, b) for a, b in itertools.pairwise(edges)]
     (block,) = admitted([(T0_NS, piece) for piece in reversed(pieces)])[0].blocks
     assert np.array_equal(block.samples, samples) and block.first_sample == 0
 

@@ -80,9 +80,7 @@ def test_a_number_that_is_not_finite_is_refused_by_name() -> None:
 def test_the_bytes_of_schema_version_1_stay_as_they_are() -> None:
     tick = Tick(index=5, time_ns=1_250_000_000, watermark_ns=750_000_000, period_ns=250_000_000)
     health = Health("main", "f1", 1_000, "gap", "failed", "no samples", until_ns=2_000)
-    batch = batch_of(
-        "main", [Detection("main", "f1", 1_000_000, 0.05, 12.5, 1.25, 10.0, 15.0, 20.5, 1.0, count_low=2)]
-    )
+    batch = batch_of("main", [Detection("main", "f1", 1_000_000, 0.05, 12.5, 1.25, 10.0, 15.0, 20.5, 1.0, count_low=2)])
     assert records.SCHEMA_VERSION == 1
     assert canonical_bytes(tick).hex() == (
         "85a474797065a47469636ba5696e64657805a774696d655f6e73ce4a817c80ac77617465726d61726b5f6e73ce2cb41780"
