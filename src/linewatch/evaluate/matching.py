@@ -1,7 +1,7 @@
 """Which incident speaks of which true event: a rule of time and place, the same for every detector and tracker."""
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -37,8 +37,10 @@ class Matches(msgspec.Struct, frozen=True):
         return tuple(i for i in self.of_event[event] if self.main_event[i] == event)
 
 
-def match(incidents: Sequence[Incident], truth: Sequence[Truth], gates: Gates) -> Matches:
-    """Match incidents (one version of each, in any order) with events.
+def match(
+    incidents: Sequence[Incident], truth: Sequence[Truth], gates: Gates, first: Mapping[str, Incident] | None = None
+) -> Matches:
+    """Match incidents (the last version of each, in any order; `first` may hold the first ones by id) with events.
 
     An incident is of an event when both are on one line and speak of the same sort of thing (`same_sort`), the
     incident rose between `before_s` before the event and `after_s` after it, and at the moment at which it rose, or at
@@ -48,6 +50,7 @@ def match(incidents: Sequence[Incident], truth: Sequence[Truth], gates: Gates) -
     """
     order = sorted(range(len(incidents)), key=lambda i: (incidents[i].raised_ns, incidents[i].id))
     raised = [incidents[i].raised_ns for i in order]
+    versions = first or {}
     of_event: list[tuple[int, ...]] = []
     best: list[_Rank | None] = [None] * len(incidents)
     for number, event in enumerate(truth):
@@ -58,7 +61,7 @@ def match(incidents: Sequence[Incident], truth: Sequence[Truth], gates: Gates) -
             incident = incidents[i]
             if incident.line != event.line or not same_sort(incident, event):
                 continue
-            gap_m = gap_between_m(incident, event)
+            gap_m = gap_between_m(versions.get(incident.id, incident), incident, event)
             if gap_m > gates.place_m:
                 continue
             mine.append(i)
@@ -93,10 +96,13 @@ def same_sort(incident: Incident, event: Truth) -> bool:
     return incident.kind not in _OF_EQUIPMENT and incident.kind != "blinded"
 
 
-def gap_between_m(incident: Incident, event: Truth) -> float:
-    """Gap between the incident's stretch and the event's, at its rise or at its last update, whichever is smaller."""
+def gap_between_m(first: Incident, last: Incident, event: Truth) -> float:
+    """Gap between the incident's stretch and the event's, at its rise or at its last update, whichever is smaller.
+
+    Of an incident known by its last version only, that version's stretch stands for both moments.
+    """
     gaps = []
-    for time_ns in (incident.raised_ns, incident.updated_ns):
+    for incident, time_ns in ((first, first.raised_ns), (last, last.updated_ns)):
         from_m, to_m = stretch_at(event, time_ns)
         gaps.append(max(incident.from_m - to_m, from_m - incident.to_m, 0.0))
     return min(gaps)

@@ -72,7 +72,7 @@ def score(
         last[incident.id] = incident
     standing = tuple(sorted((i for i in last.values() if not i.withdrawn), key=lambda i: (i.raised_ns, i.id)))
     start_ns, end_ns = span_ns or _hull(standing, truth)
-    matches = match(standing, truth, settings.gates)
+    matches = match(standing, truth, settings.gates, first)
     case = _Case(site, settings, standing, first, tuple(truth), matches, start_ns, end_ns)
     return {
         "span_s": (end_ns - start_ns) / 1e9,
@@ -175,16 +175,21 @@ def _percentiles(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _location(case: _Case) -> dict[str, Any]:
-    """Distance in metres from an incident's place to the stretch in which its event was at that moment."""
+    """Distance in metres from where an incident was raised to the stretch in which its event was at that moment.
+
+    Where only the last version is known, it may be of either moment: the smaller distance counts.
+    """
     errors, sigmas = [], []
     for number, incident in enumerate(case.incidents):
         main = case.matches.main_event[number]
         if main is None or case.truth[main].mover is None:
             continue
-        from_m, to_m = stretch_at(case.truth[main], incident.updated_ns)
-        error_m = max(from_m - incident.chainage_m, incident.chainage_m - to_m, 0.0)
+        raised = case.first[incident.id]
+        moments = (raised.raised_ns,) if raised is not incident else (incident.raised_ns, incident.updated_ns)
+        stretches = [stretch_at(case.truth[main], time_ns) for time_ns in moments]
+        error_m = min(max(a - raised.chainage_m, raised.chainage_m - b, 0.0) for a, b in stretches)
         errors.append(error_m)
-        sigmas.append(error_m <= 1.96 * incident.chainage_sigma_m)
+        sigmas.append(error_m <= 1.96 * raised.chainage_sigma_m)
     within = sum(sigmas) / len(sigmas) if sigmas else None
     return _percentiles(errors) | {"share_within_stated_95": within}
 

@@ -4,6 +4,7 @@ from linewatch.simulate.bench import bench_site
 from linewatch.simulate.language import read_scene, scene_names
 from linewatch.simulate.recording import write_recording, write_truth
 from linewatch.simulate.scene import Scene
+from linewatch.simulate.shorten import shortened
 from linewatch.simulate.source import SimulatedSource, SimulateSettings, build, card, settings_type
 from linewatch.simulate.truth import truth_of
 
@@ -17,6 +18,7 @@ __all__ = [
     "read_scene",
     "scene_names",
     "settings_type",
+    "shortened",
     "truth_of",
     "write_recording",
     "write_truth",

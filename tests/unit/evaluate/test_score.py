@@ -238,3 +238,13 @@ def test_a_broken_truth_is_refused_with_every_wrong_line(tmp_path: Path) -> None
     assert [problem.key for problem in caught.value.problems] == ["line 1", "line 3"]
     with pytest.raises(InputError, match="cannot be read"):
         read_truth(tmp_path / "absent.jsonl")
+
+
+def test_a_walker_is_found_where_the_incident_rose_even_if_it_was_last_touched_long_after() -> None:
+    walker = STORY[0]
+    (ideal,) = ideal_incidents([walker], SITE)
+    raised = changed(ideal, updated_ns=ideal.raised_ns)
+    later = changed(ideal, chainage_m=1_800.0, from_m=1_799.0, to_m=1_801.0)
+    assert score([raised, later], [walker], SITE)["pd"]["person"]["found"] == 1
+    assert score([later], [walker], SITE)["pd"]["person"]["found"] == 0
+    assert score([raised, later], [walker], SITE)["location"]["max"] == 0.0
