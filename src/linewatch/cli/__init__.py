@@ -18,6 +18,10 @@ _VERBS: Final = {
     "check": "validate a site: every problem at once",
     "plugins": "what is installed, with its card",
     "replay": "recordings or a store to incidents",
+    "simulate": "a scene to a recording and its truth",
+    "score": "a store against the truth: Pd, nuisance rate, location, latency, with intervals",
+    "coverage": "which metres are watched, how well, and why not",
+    "plan": "where the next sensors do most",
     "verify": "check that a store's chains of records are whole",
 }
 

@@ -35,9 +35,8 @@ def run(args: argparse.Namespace) -> int:
     printer = IncidentPrinter(site, live=not args.json)
     if not args.json:
         length_km = sum(line.length_m for line in site.lines) / 1000
-        print(
-            f"{args.scene} on {site.name}: {length_km:.1f} km, {len(site.sensors)} sensors. {source.simulation.scene.text}\n"
-        )
+        print(f"{args.scene} on {site.name}: {length_km:.1f} km, {len(site.sensors)} sensors.")
+        print(source.simulation.scene.text, end="\n\n")
     done = replay(site, [source], speed=args.speed or None, on_output=printer.show)
     if args.json:
         for incident in done.incidents:

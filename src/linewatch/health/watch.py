@@ -1,6 +1,10 @@
 """The health step: proof of life and findings in, outages out. Silence is found by ticks, never by data."""
 
+import math
+
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from linewatch.ports import Batch
 from linewatch.records import (
@@ -31,10 +35,10 @@ class HealthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HealthState(msgspec.Struct):
     """What is known of every sensor that has given a sign of life, and the outages that are open."""
 
-    last_life_ns: dict[str, int]
-    """Latest proof of life by sensor."""
-    streams: dict[str, bool]
-    """Sensors heard so far: whether they stream samples (true) or send heartbeats (false)."""
+    last_life_ns: NDArray[np.int64]
+    """(sensors,) latest proof of life of each sensor of the site, in its order; 0 for never."""
+    streams: NDArray[np.bool_]
+    """(sensors,) whether it streams samples; the others send heartbeats, if anything."""
     open: dict[str, Outage]
     """Open outages by what they are about: sensor, condition and channels."""
 
@@ -48,14 +52,18 @@ class HealthStep:
         self.site = site
         self.settings = settings
         self.key = f"{site.name}/health"
+        self._number = {sensor.id: number for number, sensor in enumerate(site.sensors)}
+        self._own_limit_s = np.array([math.nan if s.heartbeat_s is None else s.heartbeat_s for s in site.sensors])
+        self._in_service = np.array([sensor.state != "out_of_service" for sensor in site.sensors], dtype=bool)
 
     def initial(self) -> HealthState:
         """Nothing heard, nothing open."""
-        return HealthState(last_life_ns={}, streams={}, open={})
+        sensors = len(self.site.sensors)
+        return HealthState(np.zeros(sensors, np.int64), np.zeros(sensors, np.bool_), open={})
 
     def step(self, state: HealthState, batch: Batch, tick: Tick) -> tuple[HealthState, tuple[Record, ...]]:
         """Note signs of life, open and close outages by findings, then look for silence at this tick."""
-        state = HealthState(dict(state.last_life_ns), dict(state.streams), dict(state.open))
+        state = HealthState(state.last_life_ns.copy(), state.streams.copy(), dict(state.open))
         out: list[Record] = []
         for item in batch:
             if isinstance(item, BlockHeader):
@@ -69,15 +77,18 @@ class HealthStep:
         return state, tuple(out)
 
     def _alive(self, state: HealthState, sensor: str, time_ns: int, *, streams: bool) -> None:
-        state.last_life_ns[sensor] = max(time_ns, state.last_life_ns.get(sensor, time_ns))
-        state.streams[sensor] = state.streams.get(sensor, False) or streams
+        number = self._number.get(sensor)
+        if number is not None:
+            state.last_life_ns[number] = max(time_ns, int(state.last_life_ns[number]))
+            state.streams[number] |= streams
 
     def _detected(self, state: HealthState, batch: Detections) -> None:
         """A detection proves life where life is already expected; it does not make silence a fault."""
-        for row, index in enumerate(batch.sensor_index):
-            sensor = batch.sensors[int(index)]
-            if sensor in state.last_life_ns:
-                self._alive(state, sensor, int(batch.time_ns[row]), streams=False)
+        for index in np.unique(batch.sensor_index):
+            number = self._number.get(batch.sensors[int(index)])
+            if number is not None and state.last_life_ns[number] > 0:
+                last_ns = int(batch.time_ns[batch.sensor_index == index].max())
+                state.last_life_ns[number] = max(last_ns, int(state.last_life_ns[number]))
 
     def _finding(self, state: HealthState, health: Health, tick: Tick) -> list[Record]:
         if health.condition == "heartbeat":
@@ -152,7 +163,7 @@ class HealthStep:
         for about, outage in sorted(state.open.items()):
             end_ns = outage.end_ns
             if end_ns is None and outage.cause == "silent":
-                life_ns = state.last_life_ns[outage.sensors[0]]
+                life_ns = int(state.last_life_ns[self._number[outage.sensors[0]]])
                 end_ns = life_ns if life_ns > outage.start_ns else None
             if end_ns is not None and end_ns <= tick.time_ns:
                 del state.open[about]
@@ -161,24 +172,24 @@ class HealthStep:
 
     def _silent(self, state: HealthState, tick: Tick) -> list[Record]:
         out: list[Record] = []
+        default_s = np.where(state.streams, self.settings.stream_silence_s, self.settings.heartbeat_silence_s)
+        limit_s = np.where(np.isnan(self._own_limit_s), default_s, self._own_limit_s)
+        heard = (state.last_life_ns > 0) & self._in_service
+        overdue = heard & (tick.time_ns - state.last_life_ns > limit_s * _NS_PER_S)
+        if not overdue.any():
+            return out
         excused = {outage.sensors[0] for outage in state.open.values() if outage.first_channel is None}
-        for sensor_id, life_ns in sorted(state.last_life_ns.items()):
-            if sensor_id in excused or not self.site.has_sensor(sensor_id):
+        for number in np.flatnonzero(overdue):
+            sensor = self.site.sensors[int(number)]
+            if sensor.id in excused:
                 continue
-            sensor = self.site.sensor(sensor_id)
-            limit_s = sensor.heartbeat_s
-            if limit_s is None:
-                streams = state.streams[sensor_id]
-                limit_s = self.settings.stream_silence_s if streams else self.settings.heartbeat_silence_s
-            if sensor.state == "out_of_service" or tick.time_ns - life_ns <= limit_s * _NS_PER_S:
-                continue
-            text = f"nothing heard from {sensor_id} for {limit_s:g} s; normal is less"
-            outage = self._outage(sensor, "silent", life_ns, tick, text)
-            state.open[f"{sensor_id}/silent/None-None"] = outage
+            text = f"nothing heard from {sensor.id} for {limit_s[number]:g} s; normal is less"
+            outage = self._outage(sensor, "silent", int(state.last_life_ns[number]), tick, text)
+            state.open[f"{sensor.id}/silent/None-None"] = outage
             out.append(
                 Health(
                     line=sensor.line,
-                    sensor=sensor_id,
+                    sensor=sensor.id,
                     time_ns=tick.time_ns,
                     condition="silent",
                     severity="failed",

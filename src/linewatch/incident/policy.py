@@ -35,6 +35,10 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     raise_probability: float = 0.9
     """Existence probability from which a confirmed track raises an incident."""
+    lone_wait_s: float = 1.5
+    """Where another kind of sensor watches too, a lone witness must go on for so long ..."""
+    lone_detections: int = 3
+    """... and detect so often, before its track raises an incident."""
     join_gap_m: float = 25.0
     """A new track this near to an open incident's stretch, and seen by the same sensors, joins it."""
     join_gap_s: float = 30.0

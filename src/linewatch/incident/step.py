@@ -5,6 +5,7 @@ import msgspec
 from linewatch.incident import policy
 from linewatch.incident.lifecycle import Refusal, apply_act, apply_system_move
 from linewatch.incident.policy import IncidentSettings
+from linewatch.incident.witnesses import Witnesses
 from linewatch.ports import Batch
 from linewatch.records import Health, Incident, OperatorAct, Outage, Record, Tick, Track
 from linewatch.site.model import Site
@@ -42,6 +43,7 @@ class IncidentStep:
         self.settings = settings
         self.settings_id = settings_id
         self.key = f"{site.name}/incident"
+        self.witnesses = Witnesses(site)
 
     def initial(self) -> IncidentStepState:
         """No incidents."""
@@ -91,8 +93,7 @@ class IncidentStep:
                 del state.by_track[track.id]
             return
         if known is None:
-            sure = track.existence_probability >= self.settings.raise_probability
-            if track.state != "confirmed" or not sure:
+            if not self._convincing(track):
                 return
             incident = policy.from_track(self.site, track, tick.time_ns, self.settings_id)
             state.waiting_since_ns[incident.id] = tick.time_ns
@@ -106,6 +107,15 @@ class IncidentStep:
         self._count_live(state, incident.id, track)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
+
+    def _convincing(self, track: Track) -> bool:
+        """Sure that it is there, and borne out by a second witness wherever there could be one, or by going on."""
+        if track.state != "confirmed" or track.existence_probability < self.settings.raise_probability:
+            return False
+        if self.witnesses.agree(track) or not self.witnesses.could_agree(track):
+            return True
+        goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
+        return goes_on_s >= self.settings.lone_wait_s and track.detections >= self.settings.lone_detections
 
     def _count_live(self, state: IncidentStepState, incident: str, track: Track) -> None:
         new = track.id not in state.by_track

@@ -1,12 +1,12 @@
 """Silence, findings and recovery become outages with the right times."""
 
-import msgspec
 import pytest
 
 from linewatch.health.watch import HealthSettings, HealthState, HealthStep
 from linewatch.ports import Item
 from linewatch.records import BlockHeader, Health, Outage, Record, Tick
 from linewatch.records.health import Condition, Severity
+from linewatch.records.state import freeze
 from tests.sites import fence_site
 from tests.strategies import T0_NS
 
@@ -100,6 +100,6 @@ def test_a_finding_that_is_no_failure_is_no_outage(severity: Severity) -> None:
 def test_a_step_never_changes_the_state_that_it_was_given() -> None:
     step = HealthStep(fence_site(), HealthSettings())
     state, _ = step.step(step.initial(), (life(1.0),), tick(1.0))
-    before = msgspec.json.encode(state)
+    before = freeze(state)
     step.step(state, (), tick(9.0))
-    assert msgspec.json.encode(state) == before
+    assert freeze(state) == before
