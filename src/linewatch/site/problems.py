@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from linewatch.errors import Problem
 
@@ -79,17 +79,26 @@ def _heading(key: str) -> str:
     return re.sub(r"\[\d+\]", "", key)
 
 
+class Header(NamedTuple):
+    """The first line of a CSV file."""
+
+    file: str
+    """The file with the number of that line."""
+    columns: tuple[str, ...]
+    """Names of the columns."""
+
+
 class Fields:
-    """One table of a file while it is read. With `cells`, numbers are written as text, as in a CSV file."""
+    """One table of a file while it is read. With a `header` it is a row of a CSV file, its numbers written as text."""
 
     def __init__(
-        self, findings: Findings, file: str, prefix: str, values: Mapping[str, Any], *, cells: bool = False
+        self, findings: Findings, file: str, prefix: str, values: Mapping[str, Any], header: Header | None = None
     ) -> None:
         self.findings = findings
         self.file = file
         self.prefix = prefix
         self._values = values
-        self._cells = cells
+        self._header = header
         self._asked: set[str] = set()
 
     def refuse(self, key: str, found: str, allowed: str) -> None:
@@ -169,7 +178,7 @@ class Fields:
     def flag(self, key: str) -> bool | None:
         """True or false."""
         value = self.get(key)
-        if self._cells and value in ("true", "false"):
+        if self._header is not None and value in ("true", "false"):
             return bool(value == "true")
         if value is not None and not isinstance(value, bool):
             self.refuse(key, shown(value), "true or false")
@@ -178,11 +187,11 @@ class Fields:
 
     def _is_number(self, value: Any, written: re.Pattern[str]) -> bool:
         if isinstance(value, str):
-            return self._cells and len(value) <= _SHOWN_CHARACTERS and written.fullmatch(value) is not None
+            return self._header is not None and len(value) <= _SHOWN_CHARACTERS and written.fullmatch(value) is not None
         return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
     def _comma(self, value: Any) -> str:
-        comma = self._cells and "," in str(value) and _NUMBER.fullmatch(str(value).replace(",", ".", 1))
+        comma = self._header is not None and "," in str(value) and _NUMBER.fullmatch(str(value).replace(",", ".", 1))
         return ", with a point before its decimals" if comma else ""
 
     def table(self, key: str) -> Mapping[str, Any]:
@@ -210,22 +219,28 @@ class Fields:
 
     def nested(self, key: str) -> "Fields":
         """The fields of a table within this one; in a CSV file those of the columns `key.name`."""
-        if not self._cells:
+        if self._header is None:
             return Fields(self.findings, self.file, f"{self.prefix}{key}.", self.table(key))
-        inside = {
-            name.removeprefix(f"{key}."): value for name, value in self._values.items() if name.startswith(f"{key}.")
-        }
-        self._asked.update(f"{key}.{name}" for name in inside)
-        return Fields(self.findings, self.file, f"{self.prefix}{key}.", inside, cells=True)
+        start = f"{key}."
+        columns = [name for name in self._header.columns if name.startswith(start)]
+        self._asked.update(columns)
+        header = Header(self._header.file, tuple(name.removeprefix(start) for name in columns))
+        inside = {name.removeprefix(start): self._values[name] for name in columns if name in self._values}
+        return Fields(self.findings, self.file, self.prefix + start, inside, header)
 
     def others(self) -> dict[str, Any]:
         """All that has not been asked for, which the caller hands on unread."""
         return {key: value for key, value in self._values.items() if key not in self._asked}
 
     def close(self) -> None:
-        """Report every key that nobody asked for. Its value is not shown: it might be a secret gone astray."""
-        for key in self.others():
-            self.refuse(key, "an unknown key", one_of(self._asked, key))
+        """Report every key that nobody asked for. Its value is not shown: it might be a secret gone astray.
+
+        An unknown column is told once, with the line of the header.
+        """
+        file, keys = (self.file, self._values) if self._header is None else self._header
+        for key in keys:
+            if key not in self._asked:
+                self.findings.add(file, self.prefix + key, "an unknown key", one_of(self._asked, key))
 
 
 def read_text(findings: Findings, path: Path, file: str, what: str) -> str | None:

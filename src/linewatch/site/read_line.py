@@ -152,7 +152,7 @@ def _course(findings: Findings, file: str, vertices: list[tuple[float, float]], 
 def _read_places(findings: Findings, path: Path, file: str, course: Course | None) -> tuple[Place, ...]:
     high = course.length_m if course else None
     places: dict[str, Place] = {}
-    for row in read_rows(findings, path, file, _PLACES):
+    for row in read_rows(findings, path, file, _PLACES, ("name", "chainage_m")):
         name, kind = row.text("name", required=True), row.text("kind") or "place"
         chainage_m = row.number("chainage_m", required=True, low=0.0, high=high, slack=END_M)
         row.close()

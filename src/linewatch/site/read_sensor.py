@@ -45,7 +45,7 @@ def read_sensors(
     findings: Findings, folder: Path, file: str, lines: Lines, usual: str | None
 ) -> Iterator[tuple[Fields, Sensor]]:
     """The usable sensors of a CSV file, each with the row it came from."""
-    for row in read_rows(findings, folder / file, file, _SENSORS):
+    for row in read_rows(findings, folder / file, file, _SENSORS, ("id", "kind")):
         sensor = read_sensor(row, folder, lines, usual)
         if sensor is not None:
             yield row, sensor
@@ -119,7 +119,7 @@ def _read_taps(
     taps: list[tuple[float, float]] = []
     last = channels - 1 if channels is not None else _MOST_CHANNELS
     known = len(findings)
-    for row in read_rows(findings, folder / file, file, _CALIBRATION):
+    for row in read_rows(findings, folder / file, file, _CALIBRATION, ("channel", "chainage_m")):
         channel = row.number("channel", required=True, low=0.0, high=last)
         chainage_m = row.number("chainage_m", required=True, low=0.0, high=end_m, slack=END_M)
         row.close()

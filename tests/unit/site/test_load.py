@@ -180,10 +180,22 @@ SLIPS = [
     ("places.csv", "gate,400", '"gate",', "places.csv:2: chainage_m: found nothing; allowed: a number from 0 up to"),
     ("places.csv", "gate,400", 'gate,"400,5"', 'found "400,5"; allowed: a number from 0 up to 600.002, with a point'),
     ("places.csv", "gate,400", "gate,400,5", "places.csv:2: row: found 4 cells; allowed: 3, as in the header"),
-    ("places.csv", "name,kind,chainage_m", "name;kind;chainage_m", "places.csv:1: header: found columns apart by ';'"),
-    ("places.csv", "name,kind", "name,name", "places.csv:1: header: found the column 'name' 2 times; allowed: columns"),
+    (
+        "places.csv",
+        "name,kind,chainage_m",
+        "name;kind;chainage_m",
+        'places.csv:1: header: found columns apart by ";"; allowed',
+    ),
+    ("places.csv", "name,kind", "name,name", 'places.csv:1: header: found the column "name" 2 times; allowed: columns'),
     ("places.csv", "gate 1", '"gate', "places.csv:3: row: found unexpected end of data; allowed: comma-separated"),
-    ("sensors.csv", "range_m", "range", "sensors.csv:2: range: found an unknown key; allowed: range_m (closest), or o"),
+    ("places.csv", "name,kind", "name,", "places.csv:1: header: found a column without a name; allowed: columns with"),
+    (
+        "places.csv",
+        "chainage_m",
+        "chainage",
+        "places.csv:1: chainage_m: found no such column; allowed: the columns name",
+    ),
+    ("sensors.csv", "range_m", "range", "sensors.csv:1: range: found an unknown key; allowed: range_m (closest), or o"),
     ("sensors.csv", "400,15", "400,far", 'sensors.csv:2: range_m: found "far"; allowed: a number above 0 up to 100000'),
     ("sensors.csv", "380,420", "380,940", 'sensors.csv:4: to_m: found "940"; allowed: a number above 380 up to 600.0'),
     ("sensors.csv", "pir-1,pir,400", "pir-1,pir,", "sensors.csv:2: at_m: found nothing; allowed: a span (from_m"),
@@ -236,6 +248,13 @@ def test_each_slip_gives_one_problem_in_the_terms_of_its_writer(
     """And no avalanche: what depends on something broken keeps quiet until that is mended."""
     (found,) = problems_of(write_site(tmp_path, {file: (text, slip)}))
     assert problem in found
+
+
+def test_a_misspelt_column_is_one_problem_however_many_rows_it_has(tmp_path: Path) -> None:
+    rows = "".join(f"pir-{number},pir,{number},15\n" for number in range(500))
+    found = problems_of(write_site(tmp_path, sensors_csv=f"id,kind,at_m,ranje_m\n{rows}"))
+    assert len(found) == 1
+    assert found[0].startswith("sensors.csv:1: ranje_m: found an unknown key; allowed: range_m (closest)")
 
 
 def test_every_problem_of_a_site_is_told_at_once(tmp_path: Path) -> None:
