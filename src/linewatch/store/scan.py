@@ -29,6 +29,7 @@ class Erased:
     """What the audit chain says was erased: the only licence for something to be missing."""
 
     def __init__(self, erasures: Sequence[Erasure]) -> None:
+        self.erasures = tuple(erasures)
         self.files = frozenset(name for erasure in erasures for name in erasure.files)
         self._firsts: dict[tuple[str, str], list[int]] = {}
         self._lasts: dict[tuple[str, str], list[int]] = {}

@@ -11,6 +11,7 @@ import msgspec
 from linewatch.errors import ChainError
 from linewatch.store.batch import Ends, load_ends
 from linewatch.store.files import file_fault
+from linewatch.store.payloads import unwrap
 from linewatch.store.projection import incident_of, incident_row
 from linewatch.store.scan import Break
 from linewatch.store.scan_audit import AuditScan
@@ -31,7 +32,7 @@ def table_breaks(connection: sqlite3.Connection, records: RecordScan, audits: Au
         if (fault := _schema_fault(connection)) is not None:
             yield fault
             return
-        for table, wanted in _expected(records, audits).items():
+        for table, wanted in _expected(connection, records, audits).items():
             found = connection.execute(_TABLES[table]).fetchall()
             if found != wanted:
                 odd = next(one or other for one, other in zip_longest(found, wanted) if one != other)
@@ -61,8 +62,12 @@ def _schema_fault(connection: sqlite3.Connection) -> Break | None:
     return None
 
 
-def _expected(records: RecordScan, audits: AuditScan) -> dict[str, list[tuple[Any, ...]]]:
-    incidents = [incident_row(seq, incident_of(content)) for seq, content in records.incidents.values()]
+def _expected(
+    connection: sqlite3.Connection, records: RecordScan, audits: AuditScan
+) -> dict[str, list[tuple[Any, ...]]]:
+    seqs = [seq for seq in records.incidents.values() if seq is not None]
+    payloads = (connection.execute("SELECT * FROM record_payload WHERE seq = ?", (seq,)).fetchone() for seq in seqs)
+    incidents = [incident_row(row[0], incident_of(unwrap(row))) for row in payloads]
     files = [
         (name, seq, cited.size, cited.sha256, int(name in audits.erased.files))
         for name, (seq, cited) in records.files.items()

@@ -17,7 +17,8 @@ from linewatch.store.files import strays
 from linewatch.store.head import Anchor, Head, ShortHead, code_of
 from linewatch.store.scan import Break
 from linewatch.store.scan_audit import AuditScan, scan_audits
-from linewatch.store.scan_record import RecordScan, scan_records
+from linewatch.store.scan_parallel import scan_records
+from linewatch.store.scan_record import RecordScan
 from linewatch.store.scan_tables import file_breaks, table_breaks
 from linewatch.store.schema import DATABASE, connect_reader, errors_told
 
@@ -58,15 +59,17 @@ def verify(folder: Path, against: Anchor | None = None) -> Verdict:
     try:
         with errors_told(folder / DATABASE):
             connection.execute("BEGIN")  # one moment of a store that may be growing
-        return verify_connection(connection, folder, against)
+        return verify_connection(connection, folder, against, folder / DATABASE)
     finally:
         connection.close()
 
 
-def verify_connection(connection: sqlite3.Connection, folder: Path, against: Anchor | None = None) -> Verdict:
-    """Verify what this connection sees."""
+def verify_connection(
+    connection: sqlite3.Connection, folder: Path, against: Anchor | None = None, path: Path | None = None
+) -> Verdict:
+    """Verify what this connection sees; with the `path` of the database, on more than one core."""
     audits = scan_audits(connection, None if against is None else against.audit_seq)
-    records = scan_records(connection, audits, None if against is None else against.record_seq)
+    records = scan_records(connection, audits, None if against is None else against.record_seq, path)
     breaks = [each for each in (records.broken, audits.broken) if each is not None]
     files = 0
     if not breaks:
