@@ -217,11 +217,13 @@ def _nearest_m(along_m: Floats, low_m: Floats, high_m: Floats) -> Floats:
 
 
 def _gains(sensors: Sequence[Sensor], owner: Ints, distance_m: Floats) -> Floats:
-    gain = np.empty(len(distance_m))
+    """(n,) gain of each pair; none for spans, whose figures hold all along them."""
+    gain = np.zeros(len(distance_m))
     far_m = np.array([reach_m(sensor) for sensor in sensors], dtype=np.float64)
-    kinds = np.array([list(KINDS).index(sensor.kind) for sensor in sensors], dtype=np.int64)
+    kinds = [-1 if _is_stretch(sensor) else list(KINDS).index(sensor.kind) for sensor in sensors]
+    kind_of_pair = np.array(kinds, dtype=np.int64)[owner]
     for number, kind in enumerate(KINDS):
-        of_kind = np.flatnonzero(kinds[owner] == number)
-        if len(of_kind):
-            gain[of_kind] = gain_db(kind, distance_m[of_kind], far_m[owner[of_kind]])
+        here = np.flatnonzero(kind_of_pair == number)
+        if len(here):
+            gain[here] = gain_db(kind, distance_m[here], far_m[owner[here]])
     return gain
