@@ -179,10 +179,10 @@ def contested(begin: NDArray[np.int64], detection: NDArray[np.int64], m: int) ->
 def assign(
     begin: NDArray[np.int64], detection: NDArray[np.int64], weight: NDArray[np.float64], rivals: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Global nearest neighbour among the pairs `rivals`: the pairing of the largest product of weights, 1 for its pairs.
+    """Global nearest neighbour among the pairs `rivals`: the pairing of the largest product of weights.
 
-    One assignment over all components at once: they share no edge, so each is solved apart. Small ones are laid out
-    as a matrix, large ones stay sparse.
+    1 for its pairs. One assignment over all components at once: they share no edge, so each is solved apart.
+    Small ones are laid out as a matrix, large ones stay sparse.
     """
     out = np.zeros(len(weight))
     pairs = np.flatnonzero(rivals)

@@ -10,21 +10,60 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from linewatch.records import MOVERS
+from linewatch.track.group import hear_size
 from linewatch.track.update import hear_kinds
 
 LEAST_FREE: Final = 0.5  # below this a detection is somebody else's
 LEAST_EXISTENCE: Final = 0.02
+VEHICLE: Final = MOVERS.index("vehicle")
+STANDS_MPS: Final = 1.0
+BESIDE_M: Final = 25.0
+
+
+@njit(cache=True, nogil=True)
+def told_apart(track: Any, z: Any) -> bool:
+    """Whether a sensor separates a detection from a track on whose stretch it lies: across, by speed, or by name."""
+    if track.vendor != 0 and z.vendor not in (0, track.vendor):
+        return True
+    if not np.isnan(track.offset_m) and not np.isnan(z.offset_m):
+        dy = track.offset_m - z.offset_m
+        if dy * dy > 9.0 * (track.p_yy + z.offset_variance_m2):
+            return True
+    if not np.isnan(z.velocity_mps):
+        dv = track.velocity_mps - z.velocity_mps
+        return bool(dv * dv > 9.0 * (track.p_vv + z.velocity_variance))
+    return False
 
 
 @njit(cache=True, nogil=True)
 def absorbed(tracks: NDArray[Any], z: Any) -> bool:
-    """Whether a detection lies on the stretch of a track that is there: a part of it and not somebody new."""
+    """Whether a detection lies on the stretch of a track, and nothing tells them apart: a part of it, nobody new."""
     for i in range(len(tracks)):
         track = tracks[i]
         both = min(track.to_m, z.to_m) - max(track.from_m, z.from_m)
-        if both > 0.0 and both >= 0.25 * min(track.to_m - track.from_m, z.to_m - z.from_m):
+        least = 0.25 * min(track.to_m - track.from_m, z.to_m - z.from_m)
+        if both > 0.0 and both >= least and not told_apart(track, z):
             return True
     return False
+
+
+@njit(cache=True, nogil=True)
+def descend(fresh: NDArray[Any], tracks: NDArray[Any], before: NDArray[np.float64]) -> None:
+    """Note where newcomers came from: out of a group on whose stretch they were, or a vehicle that stood beside."""
+    for i in range(len(fresh)):
+        new = fresh[i]
+        for j in range(len(before)):
+            old = tracks[j]
+            if old.id == 0 or old.shadow:
+                continue
+            split = before[j, 0] < before[j, 1] and before[j, 0] <= new.chainage_m <= before[j, 1]
+            stands = old.mover[VEHICLE] > 0.5 and abs(old.velocity_mps) < STANDS_MPS
+            left = stands and abs(old.chainage_m - new.chainage_m) < BESIDE_M
+            if split or left:
+                new.parents[0] = old.id
+                new.vehicle = 1 if left else 0
+                break
 
 
 @njit(cache=True, nogil=True)
@@ -93,7 +132,10 @@ def begin(
         track.extent_ns, track.extent_s = z.time_ns, z.duration_s
         track.extent_sigma_m = np.sqrt(z.variance_m2)
         track.strength_db = z.strength_db
+        track.spread = 1 - z.touch
+        track.width_log = track.power_db = track.told_log = np.nan
         hear_kinds(track, z)
+        hear_size(track, z)
         track.detections = 1
         track.fed = track.due = 1.0
         track.first_sensor = track.last_sensor = z.sensor

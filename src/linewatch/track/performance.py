@@ -86,10 +86,11 @@ class Watch:
         self.colour: NDArray[np.int64] = _colours(self.from_m - SCAN_GUARD_M, self.to_m + SCAN_GUARD_M)
 
     def facts_for(self, touch_speed_mps: float, top_speed_mps: float) -> list[tuple[float, ...]]:
-        """By sensor: its index, clutter_per_m, look_s, detect, and variance of the speed of a mover it first sees."""
+        """By sensor: its index, clutter_per_m, look_s, detect, variance of a first speed, and touch."""
         slow, fast = touch_speed_mps**2, top_speed_mps**2 / 3.0
         speed = np.where(self.touch, slow, fast)
-        columns = (np.arange(float(len(self.ids))), self.clutter_per_m, self.look_s, self.detect, speed)
+        index, touch = np.arange(float(len(self.ids))), self.touch.astype(np.float64)
+        columns = (index, self.clutter_per_m, self.look_s, self.detect, speed, touch)
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
     def blind(self, outages: tuple[Outage, ...]) -> NDArray[np.float64]:

@@ -37,6 +37,10 @@ NUMBERS: Final = (
 STEPS: Final = np.array([[255.0], *[[1e3]] * 4, [1e6], *[[1e3]] * 2, [1e2], *[[1e3]] * 3])
 VARIANCES: Final = [NUMBERS.index(name) for name in ("p_xx", "p_vv", "p_yy")]
 
+# Whether a new mover is borne out decides if a person is called, so its first seconds are told more often.
+YOUNG_NS: Final = 10_000_000_000
+YOUNG_REFRESH_NS: Final = 500_000_000
+
 
 @njit(cache=True, nogil=True)
 def _kind(track: Any) -> int:
@@ -78,9 +82,10 @@ def newsworthy(
             or track.sent_life != track.life
             or track.sent_intent != track.intent
             or track.sent_kind != kind
+            or track.sent_known != track.known
             or abs(track.count_high - track.sent_count_high) > 0.2 * track.sent_count_high
             or abs(track.count_low - track.sent_count_low) > 0.2 * track.sent_count_low
-            or now_ns - track.sent_ns >= refresh_ns
+            or now_ns - track.sent_ns >= (YOUNG_REFRESH_NS if now_ns - track.first_ns < YOUNG_NS else refresh_ns)
             or abs(track.chainage_m - expected) > max(moved_m, 2.0 * math.sqrt(track.p_xx))
             or abs((to_m - from_m) - (track.sent_to_m - track.sent_from_m)) > extent_changed_m
         )
@@ -90,6 +95,7 @@ def newsworthy(
         track.sent_ns, track.sent_life, track.sent_intent, track.sent_kind = now_ns, track.life, track.intent, kind
         track.sent_chainage_m, track.sent_velocity_mps = track.chainage_m, track.velocity_mps
         track.sent_from_m, track.sent_to_m = from_m, to_m
+        track.sent_known = track.known
         track.sent_count_low, track.sent_count_high = track.count_low, track.count_high
     return out
 
@@ -121,6 +127,15 @@ def _key(watch: Watch, sensor: int, first_ns: int, place_mm: int) -> str:
 def _set_stretches(tracks: NDArray[Any]) -> None:
     for i in range(len(tracks)):
         tracks[i].from_m, tracks[i].to_m = stretch(tracks[i])
+
+
+@njit(cache=True, nogil=True)
+def stretches(tracks: NDArray[Any]) -> NDArray[np.float64]:
+    """(n, 2) the stretch of every track now."""
+    out = np.empty((len(tracks), 2))
+    for i in range(len(tracks)):
+        out[i, 0], out[i, 1] = stretch(tracks[i])
+    return out
 
 
 def records(

@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from linewatch.track.group import POWER, WIDTH
+
 Association = Literal["auto", "gnn", "jpda"]
 
 
@@ -24,7 +26,7 @@ class TrackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate_sigma: float = 3.7
     """Radius of the association gate in standard deviations."""
     association: Association = "auto"
-    """`gnn`: the best pairing; `jpda`: joint probabilities; `auto`: joint, but the best pairing says who among rivals."""
+    """`gnn`: the best pairing; `jpda`: joint probabilities; `auto`: joint, and the best pairing among rivals."""
     birth_per_km: float = 0.002
     """Expected new movers per kilometre and scan: how readily a detection is taken for somebody new."""
     offset_span_m: float = 500.0
@@ -61,5 +63,9 @@ class TrackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """... and whenever an end of its stretch has shifted by this against the rest of it."""
     same_sigma: float = 2.0
     """Tracks nearer to each other than this, which share the detections of one mover, are one and the same."""
+    group_width: tuple[float, float, float] = WIDTH
+    """How the width of a stretch grows with a group: see `group`."""
+    group_power: tuple[float, float, float] = POWER
+    """How the power of a signal grows with a group: see `group`."""
     clock_skew_s: Mapping[str, float] = {}
     """By sensor: how far its clock is known to run ahead; subtracted from its times."""

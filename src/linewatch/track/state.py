@@ -65,9 +65,12 @@ TRACK: Final = np.dtype(
         # Kinds: rows of zeros where no sensor has said anything.
         ("mover", "f8", N_MOVERS),
         ("act", "f8", N_ACTS),
-        # Size of a group: evidence as a weighted sum of log-counts.
-        ("size_log", "f8"),
-        ("size_weight", "f8"),
+        # Running means of what speaks of a group's size; NaN where nothing has.
+        ("width_log", "f8"),  # natural logarithm of the width of its stretch in metres
+        ("power_db", "f8"),
+        ("told_log", "f8"),  # natural logarithm of the number that a sensor takes it for
+        ("told_sigma", "f8"),
+        ("sized_ns", "i8"),  # when they were last brought up to date
         ("first_sensor", "i4"),  # index into the sensors of the line
         ("origin", "i4"),  # index of the section it began in
         ("detections", "i4"),
@@ -76,6 +79,10 @@ TRACK: Final = np.dtype(
         ("sent_count_low", "i4"),
         ("sent_count_high", "i4"),
         ("last_sensor", "i4"),  # sensor of the last detection of its own
+        ("spread", "i4"),  # 1: its stretch is one over which people spread, not one along which a cable shakes
+        ("vehicle", "i4"),  # 1: it began beside a vehicle that stood still
+        ("known", "i4"),  # number of the known mover it is matched with; 0 for none
+        ("sent_known", "i4"),
         ("life", "u1"),
         ("intent", "u1"),
         ("gait", "u1"),
@@ -114,6 +121,8 @@ MEASUREMENT: Final = np.dtype(
         ("count_high", "i4"),
         ("sensor", "i4"),
         ("scan", "i4"),
+        ("touch", "i4"),  # 1: its sensor feels who touches the barrier
+        ("pieces", "i4"),  # detections of one frame that it was gathered from
     ]
 )
 """One detection that passed the door."""

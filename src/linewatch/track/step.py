@@ -12,7 +12,10 @@ from linewatch.site.model import Site
 from linewatch.track import delete, fuse, handover, recall, report
 from linewatch.track.admit import GOOD, LATE_BUT_GOOD, health_of, measurements, only_of, verdicts
 from linewatch.track.associate import associate, gate
-from linewatch.track.initiate import begin, newcomers
+from linewatch.track.group import count, gather
+from linewatch.track.initiate import begin, descend, newcomers
+from linewatch.track.intend import REASON_FIELDS, intend, reason_of
+from linewatch.track.know import know, number_of
 from linewatch.track.performance import Watch, silence_evidence
 from linewatch.track.predict import predict
 from linewatch.track.settings import TrackSettings
@@ -80,18 +83,22 @@ class TrackStep:
     def _advance(self, known: Known, items: Items, tick: Tick, *, quiet: bool = False) -> tuple[Known, Work]:
         """One tick. With `quiet`, nothing is reported: it has been before."""
         work, movers, outages = self._open(known, items)
-        for scan in self._scans(items):
+        for scan in map(gather, self._scans(items)):
             predict(work.tracks, int(scan["time_ns"].max()), self._settings.acceleration_m2ps3, self._settings.life_s)
+            before = report.stretches(work.tracks)
             free = self._associate_and_update(work, scan)
-            self._initiate(work, scan, free)
+            self._initiate(work, scan, free, before)
         predict(work.tracks, tick.time_ns, self._settings.acceleration_m2ps3, self._settings.life_s)
         self._weigh_silence(work, outages, tick)
         self._fuse(work)
         self._end(work, tick, quiet=quiet)
+        count(work.tracks, self._settings.group_width, self._settings.group_power)
+        intend(work.tracks, self._watch.touch, tick.time_ns)
+        know(work.tracks, movers, tick.time_ns)
         report.name(work.tracks, self._line, self._watch)
         self._hand_over(work, tick)
         if not quiet:
-            self._report(work, tick)
+            self._report(work, movers, tick)
         return Known(work.tracks, work.seen, movers, outages), work
 
     # What comes in ------------------------------------------------------------------------------------------
@@ -177,7 +184,7 @@ class TrackStep:
         share = associate(start, detection, weight, len(scan), s)
         return np.asarray(update(work.tracks, work.seen, work.heard, scan, start, detection, share, s.most_probability))
 
-    def _initiate(self, work: Work, scan: NDArray[Any], free: NDArray[np.float64]) -> None:
+    def _initiate(self, work: Work, scan: NDArray[Any], free: NDArray[np.float64], before: NDArray[np.float64]) -> None:
         """Begin tracks from what nobody claims."""
         rows = newcomers(work.tracks, scan, free, *self._owned_m)
         if not len(rows):
@@ -186,6 +193,7 @@ class TrackStep:
         fresh = np.zeros(len(rows), dtype=TRACK)
         seen = np.zeros((len(rows), self._watch.words), dtype=np.uint64)
         begin(fresh, seen, scan, rows, free, self._origin, s.birth_per_km / 1000.0, s.most_probability)
+        descend(fresh, work.tracks, before)
         work.tracks = joined(work.tracks, fresh)
         work.seen = np.concatenate([work.seen, seen])
         work.heard = np.concatenate([work.heard, seen])
@@ -252,13 +260,27 @@ class TrackStep:
         # Whoever gives a track away still sees it for one tick, until the new owner shows it.
         work.tracks["shadow"][gone] = 1
 
-    def _report(self, work: Work, tick: Tick) -> None:
+    def _report(self, work: Work, movers: tuple[KnownMover, ...], tick: Tick) -> None:
         """Say what is new."""
         rows = report.which(work.tracks, tick.time_ns, self._settings)
-        work.out += self._records(work.tracks[rows], work.seen[rows])
+        told = work.tracks[rows]
+        names = {number_of(mover): mover.id for mover in movers}
+        known = tuple(names.get(number) for number in told["known"].tolist()) if told["known"].any() else ()
+        work.out += self._records(told, work.seen[rows], known=known)
 
-    def _records(self, tracks: NDArray[Any], seen: NDArray[np.uint64], ended: tuple[str, ...] = ()) -> list[Track]:
-        return report.records(tracks, seen, self._section.name, self._line, self._watch, ended=ended)
+    def _records(
+        self,
+        tracks: NDArray[Any],
+        seen: NDArray[np.uint64],
+        *,
+        known: tuple[str | None, ...] = (),
+        ended: tuple[str, ...] = (),
+    ) -> list[Track]:
+        columns = zip(*(tracks[field].tolist() for field in REASON_FIELDS), strict=True)
+        reasons = tuple(reason_of(dict(zip(REASON_FIELDS, row, strict=True))) for row in columns)
+        return report.records(
+            tracks, seen, self._section.name, self._line, self._watch, known=known, reasons=reasons, ended=ended
+        )
 
     @staticmethod
     def _keep(work: Work, rows: NDArray[np.bool_]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from linewatch.track.group import hear_size
 from linewatch.track.state import N_ACTS, N_MOVERS
 
 MEMORY: Final = 0.1  # of the running means that tell one mover with two tracks from two movers
@@ -135,6 +136,7 @@ def take_stretch(track: Any, z: Any) -> None:
         track.extent_ns = z.time_ns
         track.extent_s = z.duration_s
         track.extent_sigma_m = math.sqrt(z.variance_m2)
+        track.spread = 1 - z.touch
 
 
 @njit(cache=True, nogil=True)
@@ -177,6 +179,7 @@ def update(
         heard[i, word] |= np.uint64(1) << bit
         hear_kinds(track, z)
         take_stretch(track, z)
+        hear_size(track, z)
         track.detections += 1
         track.strength_db = max(track.strength_db, z.strength_db)
         track.last_ns = max(track.last_ns, z.time_ns)

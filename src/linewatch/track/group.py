@@ -1,0 +1,106 @@
+"""Group: people who move together are one target with a stretch, and a number that is known only between bounds.
+
+Detections of one frame that nearly touch are gathered into one before they are associated. What speaks of the size is
+the width of the stretch, the power of the signal and what a sensor itself takes it for; each gives a logarithm of the
+number with its standard deviation, and they are averaged by their precisions. Power and width grow more slowly than
+the number (people stand behind each other and do not step in time), so both are turned round through a power law.
+Its constants were fitted on simulated groups of 2 to 600 people, `benchmarks/tracking_groups.py`, and are stated in
+`docs/tracking.md`; on another site they have to be fitted on counted scenes.
+"""
+
+import math
+from typing import Any, Final
+
+from numba import njit
+from numpy.typing import NDArray
+
+GAP_M: Final = 10.0  # nearer than this to each other, stretches of one frame are one
+HOLD_S: Final = 10.0  # time over which the means run: a group that grows is noticed within it
+# log(width in m) = WIDTH[0] + WIDTH[1] * log(number), and the standard deviation of log(number) given the width.
+WIDTH: Final = (0.916, 0.70, 0.36)
+# power in dB = POWER[0] + POWER[1] * log(number), likewise.
+POWER: Final = (12.0, 3.474, 0.35)
+TOLD_LEAST_SIGMA: Final = 0.25  # of the logarithm of a number that a sensor itself gives
+Z90: Final = 1.645  # a 90 % interval of a normal distribution reaches so many standard deviations to each side
+LEAST_WIDTH_M: Final = 12.0  # below this a stretch is the reach of one person
+NO_MORE_THAN: Final = 5_000.0
+
+
+@njit(cache=True, nogil=True)
+def gather(scan: NDArray[Any]) -> NDArray[Any]:
+    """The scan with detections of one sensor and moment whose stretches nearly touch made into one.
+
+    Points are left alone, and so is what a sensor that feels touch gives, or what differs in offset by over 3 sigma.
+    """
+    n = len(scan)
+    out = scan.copy()
+    last, count = -1, 0
+    for j in range(n):
+        z = scan[j]
+        joins = False
+        if last >= 0 and z.to_m > z.from_m and z.touch == 0:
+            a = out[last]
+            joins = a.sensor == z.sensor and a.time_ns == z.time_ns and a.touch == 0 and a.to_m > a.from_m
+            joins = joins and z.from_m - a.to_m <= GAP_M and a.vendor == z.vendor
+            if joins and not math.isnan(a.offset_m) and not math.isnan(z.offset_m):
+                dy = a.offset_m - z.offset_m
+                joins = dy * dy <= 9.0 * (a.offset_variance_m2 + z.offset_variance_m2)
+        if not joins:
+            out[count] = z
+            last = count
+            count += 1
+            continue
+        a = out[last]
+        a.from_m, a.to_m = min(a.from_m, z.from_m), max(a.to_m, z.to_m)
+        a.chainage_m = 0.5 * (a.from_m + a.to_m)
+        a.variance_m2 = max(a.variance_m2, z.variance_m2)
+        a.strength_db = 10.0 * math.log10(10.0 ** (0.1 * a.strength_db) + 10.0 ** (0.1 * z.strength_db))
+        a.probability = max(a.probability, z.probability)
+        if a.count_low >= 0 and z.count_low >= 0:
+            a.count_low += z.count_low
+            a.count_high += z.count_high
+        a.pieces += z.pieces
+    return out[:count]
+
+
+@njit(cache=True, nogil=True)
+def _blend(mean: float, value: float, share: float) -> float:
+    return value if math.isnan(mean) else mean + share * (value - mean)
+
+
+@njit(cache=True, nogil=True)
+def hear_size(track: Any, z: Any) -> None:
+    """Bring the running means on size up to date by a detection of the track's own."""
+    share = 1.0 - math.exp(-max(z.time_ns - track.sized_ns, 0) * 1e-9 / HOLD_S)
+    track.sized_ns = max(track.sized_ns, z.time_ns)
+    # Frames that come together count alike, whichever is first.
+    share = max(share, 0.005)
+    if z.touch == 0 and z.to_m - z.from_m >= LEAST_WIDTH_M:
+        track.width_log = _blend(track.width_log, math.log(z.to_m - z.from_m), share)
+        track.power_db = _blend(track.power_db, z.strength_db, share)
+    if z.count_high > 0:
+        low, high = max(z.count_low, 1), max(z.count_high, 1)
+        track.told_log = _blend(track.told_log, 0.5 * (math.log(low) + math.log(high)), share)
+        track.told_sigma = max((math.log(high) - math.log(low)) / (2.0 * Z90), TOLD_LEAST_SIGMA)
+
+
+@njit(cache=True, nogil=True)
+def count(tracks: NDArray[Any], width: Any, power: Any) -> None:
+    """Set the 90 % interval of how many each track is, in place."""
+    for i in range(len(tracks)):
+        track = tracks[i]
+        weight, total = 0.0, 0.0
+        if not math.isnan(track.width_log):
+            w = 1.0 / (width[2] * width[2])
+            weight, total = weight + w, total + w * (track.width_log - width[0]) / width[1]
+            w = 1.0 / (power[2] * power[2])
+            weight, total = weight + w, total + w * (track.power_db - power[0]) / power[1]
+        if not math.isnan(track.told_log):
+            w = 1.0 / (track.told_sigma * track.told_sigma)
+            weight, total = weight + w, total + w * track.told_log
+        if weight == 0.0:
+            track.count_low = track.count_high = 1
+            continue
+        middle, reach = total / weight, Z90 / math.sqrt(weight)
+        track.count_low = int(max(1.0, min(math.floor(math.exp(middle - reach)), NO_MORE_THAN)))
+        track.count_high = int(max(track.count_low, min(math.ceil(math.exp(middle + reach)), NO_MORE_THAN)))
