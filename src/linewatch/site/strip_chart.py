@@ -1,0 +1,316 @@
+"""The coverage of a line as a picture: chainage from left to right over several rows, gaps in plain sight.
+
+Each row shows, from top to bottom: places; Pd by mover on a scale of nines (each mark upwards is ten times fewer
+crossings missed); for each mover where it is watched, weak or not watched; the sensors by family; sections. Within one
+column of pixels the worst metre counts, and a gap is drawn wide enough to be seen, however short it is. Colours are
+told apart by people with any colour vision (after Okabe and Ito 2008), and hatching says the same again.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from linewatch.site.chart_words import Banner, draw_banner, draw_table
+from linewatch.site.coverage import Coverage
+from linewatch.site.gaps import Gap, Thresholds, longest_first, states_of
+from linewatch.site.performance import FAMILIES, WATCHED, Family, Watched, family_of
+from linewatch.site.sensor import Sensor
+from linewatch.site.svg import Drawing, number, width_of
+
+Floats = NDArray[np.float64]
+
+WIDTH: Final = 1200.0
+LEFT: Final = 86.0
+PLOT: Final = 1090.0
+"""Width of the part that has chainage in it."""
+CHART: Final = 52.0
+LANE: Final = 9.0
+FAMILY: Final = 8.0
+_ROW_KM: Final = 25.0
+_MOST_ROWS: Final = 16
+_COLUMNS: Final = 1090
+_LEAST_GAP_PX: Final = 3.0
+_MARKED: Final = 10
+
+INK: Final = "#1b2733"
+FAINT: Final = "#8a97a5"
+RULE: Final = "#d5dce3"
+TINTS: Final[dict[Watched, str]] = {
+    "vehicle": "#dcebf5",
+    "group": "#b7d6ea",
+    "person_walking": "#6baed6",
+    "person_crawling": "#1f6fa8",
+}
+"""Areas from the back to the front."""
+NAMES: Final[dict[Watched, str]] = {
+    "person_walking": "walking",
+    "person_crawling": "crawling",
+    "group": "group",
+    "vehicle": "vehicle",
+}
+WATCHED_FILL: Final = "#cfe3ef"
+WEAK_INK: Final = "#e69f00"
+GAP_INK: Final = "#c2410c"
+_MARKS: Final = ((0.5, ".5"), (0.9, ".9"), (0.99, ".99"), (0.999, ".999"))
+_PLACE_RANK: Final = ("gate", "road", "stream", "post")
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """One row of the chart."""
+
+    low: int
+    """First step."""
+    high: int
+    """Step after the last."""
+    top: float
+    """Where it begins."""
+
+    def x(self, step: float) -> float:
+        return LEFT + PLOT * (step - self.low) / (self.high - self.low)
+
+
+def strip_chart(
+    coverage: Coverage,
+    thresholds: Thresholds | None = None,
+    mover: Watched = "person_walking",
+    *,
+    title: str = "",
+    subtitle: str = "",
+) -> str:
+    """The picture as the text of an SVG file; `mover` is the one whose gaps are numbered and listed."""
+    limits = thresholds or Thresholds()
+    marked = longest_first(coverage.gaps(mover, limits))[:_MARKED]
+    families = [family for family in FAMILIES if any(family_of(s) == family for s in coverage.sensing.reach.sensors)]
+    banner = Banner.of(coverage, limits, title=title, subtitle=subtitle)
+    row_height = 22.0 + CHART + 5.0 + LANE * len(WATCHED) + 4.0 + FAMILY * len(families) + 34.0
+    rows = _rows(coverage, banner.height + 8.0, row_height)
+    table_top = banner.height + 8.0 + row_height * len(rows) + 6.0
+    height = table_top + 46.0 + 19.0 * max(1, len(marked)) + 18.0
+    drawing = Drawing.blank(WIDTH, height, banner.title, banner.spoken)
+    defs = drawing.add("defs")
+    defs.hatch("gap", "#fde3d6", GAP_INK, gap=5, stroke=2.2, turn_deg=45)
+    defs.hatch("weak", "#fdf0cf", WEAK_INK, gap=4, stroke=1.1, turn_deg=-45)
+    drawing.rect(0, 0, WIDTH, height, fill="#ffffff")
+    draw_banner(drawing, banner)
+    pds = {each: coverage.pd(each) for each in WATCHED}
+    numbered = {gap: rank for rank, gap in enumerate(marked, start=1)}
+    for row in rows:
+        _draw_pd(drawing, row, pds)
+        _draw_gaps(drawing, row, coverage, numbered, row_height)
+        _draw_places(drawing, row, coverage, numbered)
+        _draw_lanes(drawing, row, pds, limits)
+        _draw_sensors(drawing, row, coverage, families)
+        _draw_sections(drawing, row, coverage, len(families))
+    draw_table(drawing, table_top, marked, mover, limits)
+    return drawing.to_text()
+
+
+def _rows(coverage: Coverage, top: float, height: float) -> list[_Row]:
+    count = int(min(max(1, round(coverage.line.length_m / (_ROW_KM * 1_000.0))), _MOST_ROWS, coverage.grid.steps))
+    ends = np.linspace(0, coverage.grid.steps, count + 1).astype(int).tolist()
+    return [_Row(low, high, top + height * index) for index, (low, high) in enumerate(pairwise(ends))]
+
+
+# ------------------------------------------------------------------------------------------------- the parts of a row
+
+
+def nines(pd: Floats) -> Floats:
+    """0 at Pd 0, 1 at Pd 0.999 and above: the logarithm of what is missed."""
+    share: Floats = np.clip(-np.log10(np.maximum(1.0 - pd, 1e-3)) / 3.0, 0.0, 1.0)
+    return share
+
+
+def _columns(row: _Row) -> NDArray[np.int64]:
+    """Borders, in steps, of what falls into one column of pixels."""
+    return np.unique(np.linspace(row.low, row.high, min(_COLUMNS, row.high - row.low) + 1).astype(np.int64))
+
+
+def _draw_pd(drawing: Drawing, row: _Row, pds: dict[Watched, Floats]) -> None:
+    base = row.top + 22.0 + CHART
+    edges = _columns(row)
+    for mover, tint in TINTS.items():
+        share = nines(np.minimum.reduceat(pds[mover], edges[:-1]))
+        course = [f"M{number(row.x(edges[0]))} {number(base)}"]
+        last = ""
+        for left, height in zip(edges[:-1].tolist(), share.tolist(), strict=True):
+            level = number(base - CHART * height)
+            if level != last:
+                course.append(f"H{number(row.x(left))}V{level}")
+                last = level
+        course.append(f"H{number(row.x(edges[-1]))}V{number(base)}Z")
+        drawing.path("".join(course), fill=tint)
+    marks = drawing.group(font_size=9.5, fill=FAINT, text_anchor="end")
+    for pd, words in _MARKS:
+        y = base - CHART * float(nines(np.array(pd)))
+        rule = {"stroke_dasharray": "2 3"} if pd != 0.5 else {}
+        ink = GAP_INK if pd == 0.5 else "#5f6f7f"
+        drawing.path(f"M{number(LEFT)} {number(y)}h{number(PLOT)}", stroke=ink, stroke_width=0.6, opacity=0.7, **rule)
+        marks.text(LEFT - 6, y + 3.2, words)
+    drawing.path(f"M{number(LEFT)} {number(base)}h{number(PLOT)}", stroke=INK, stroke_width=0.8)
+
+
+def _draw_gaps(drawing: Drawing, row: _Row, coverage: Coverage, numbered: dict[Gap, int], row_height: float) -> None:
+    """Columns through the row where the chosen mover is not watched, and outlines of the longest weak stretches."""
+    for gap in numbered:
+        here = _in_row(row, coverage, gap)
+        if here is None:
+            continue
+        left, width = here
+        dark = gap.state == "not_watched"
+        drawing.rect(
+            left,
+            row.top + 20.0,
+            width,
+            row_height - 52.0,
+            fill="url(#gap)" if dark else "none",
+            stroke=GAP_INK if dark else WEAK_INK,
+            stroke_width=0.8,
+            fill_opacity=0.55,
+        ).note(f"{gap.from_m / 1000:.3f} to {gap.to_m / 1000:.3f} km: {gap.why}")
+
+
+def _in_row(row: _Row, coverage: Coverage, gap: Gap) -> tuple[float, float] | None:
+    """Left side and width of a gap in a row, at least as wide as can be seen."""
+    step_m = coverage.grid.step_m
+    low, high = max(gap.from_m / step_m, row.low), min(gap.to_m / step_m, row.high)
+    if high <= low:
+        return None
+    left, right = row.x(low), row.x(high)
+    spare = max(0.0, _LEAST_GAP_PX - (right - left)) / 2.0
+    return left - spare, right - left + 2.0 * spare
+
+
+def _draw_places(drawing: Drawing, row: _Row, coverage: Coverage, numbered: dict[Gap, int]) -> None:
+    """Flags of the numbered gaps, then as many names of places as there is room for, the important kinds first."""
+    taken: list[tuple[float, float]] = []
+    y = row.top + 14.0
+    flags = drawing.group(font_size=10, font_weight="bold", fill="#ffffff", text_anchor="middle")
+    for gap, rank in numbered.items():
+        here = _in_row(row, coverage, gap)
+        if here is None:
+            continue
+        x = min(max(here[0] + here[1] / 2.0, LEFT + 8.0), LEFT + PLOT - 8.0)
+        ink = GAP_INK if gap.state == "not_watched" else "#8a5a00"
+        flags.path(f"M{number(x)} {number(y + 4)}V{number(row.top + 22)}", stroke=ink, stroke_width=1)
+        flags.rect(x - 8, y - 10, 16, 14, rx=4, fill=ink)
+        flags.text(x, y + 0.8, str(rank))
+        taken.append((x - 11.0, x + 11.0))
+    names = drawing.group(font_size=10, fill="#4a5866", text_anchor="middle")
+    step_m = coverage.grid.step_m
+    places = [p for p in coverage.line.places if row.low <= p.chainage_m / step_m < row.high]
+    for place in sorted(places, key=lambda p: (_rank(p.kind), p.chainage_m)):
+        half = width_of(place.name, 10) / 2.0 + 4.0
+        x = row.x(place.chainage_m / step_m)
+        centre = min(max(x, LEFT + half), LEFT + PLOT - half)
+        if all(centre + half < low or centre - half > high for low, high in taken):
+            taken.append((centre - half, centre + half))
+            names.text(centre, y + 0.5, place.name)
+            names.path(f"M{number(x)} {number(y + 3.5)}v4.5", stroke=FAINT, stroke_width=0.8)
+
+
+def _rank(kind: str) -> int:
+    return _PLACE_RANK.index(kind) if kind in _PLACE_RANK else 0
+
+
+def _draw_lanes(drawing: Drawing, row: _Row, pds: dict[Watched, Floats], thresholds: Thresholds) -> None:
+    edges = _columns(row)
+    labels = drawing.group(font_size=10, fill=INK, text_anchor="end")
+    top = row.top + 22.0 + CHART + 5.0
+    for index, mover in enumerate(WATCHED):
+        y = top + LANE * index
+        states = np.maximum.reduceat(states_of(pds[mover], thresholds), edges[:-1])
+        drawing.rect(LEFT, y, PLOT, LANE - 2.0, fill=WATCHED_FILL)
+        for state, fill, least in ((1, "url(#weak)", 1.0), (2, "url(#gap)", _LEAST_GAP_PX)):
+            for left, right in _spans_of(states == state):
+                x, x_end = row.x(edges[left]), row.x(edges[right])
+                spare = max(0.0, least - (x_end - x)) / 2.0
+                drawing.rect(x - spare, y, x_end - x + 2.0 * spare, LANE - 2.0, fill=fill)
+        labels.text(LEFT - 6, y + LANE - 2.2, NAMES[mover])
+
+
+def _spans_of(chosen: NDArray[np.bool_]) -> Iterable[tuple[int, int]]:
+    """Runs of true values: first, one after the last."""
+    borders = np.flatnonzero(np.diff(np.concatenate(([False], chosen, [False]))))
+    return zip(borders[::2].tolist(), borders[1::2].tolist(), strict=True)
+
+
+def _draw_sensors(drawing: Drawing, row: _Row, coverage: Coverage, families: list[Family]) -> None:
+    """Spans as bars, other sensors as ticks; what does not count now stands out in both shape and colour."""
+    top = row.top + 22.0 + CHART + 5.0 + LANE * len(WATCHED) + 4.0
+    labels = drawing.group(font_size=9, fill=FAINT, text_anchor="end")
+    for index, family in enumerate(families):
+        labels.text(LEFT - 6, top + FAMILY * index + FAMILY - 1.6, family)
+    ticks: dict[bool, list[str]] = {True: [], False: []}
+    bars: dict[tuple[int, int], list[str]] = {}
+    ends: dict[int, list[float]] = {}
+    reach, ends_of = coverage.sensing.reach, coverage.sensing.ends
+    for sensor_number in np.argsort(reach.first, kind="stable").tolist():
+        first, stop = ends_of[sensor_number]
+        sensor = reach.sensors[sensor_number]
+        if stop <= row.low or first >= row.high:
+            continue
+        y = top + FAMILY * families.index(family_of(sensor))
+        well = _counts(coverage, sensor_number, sensor)
+        if sensor.is_span and stop - first > (row.high - row.low) / 100:
+            lane = _lane(ends.setdefault(families.index(family_of(sensor)), []), first, stop)
+            course = f"M{number(row.x(max(first, row.low)))} {number(y + 1.2 + 2.1 * lane)}"
+            bars.setdefault((int(well), lane), []).append(f"{course}H{number(row.x(min(stop, row.high)) - 1.0)}")
+        else:
+            at = (sensor.at_m if sensor.at_m is not None else sum(sensor.extent_m()) / 2.0) / coverage.grid.step_m
+            if row.low <= at < row.high:
+                ticks[well].append(f"M{number(row.x(at))} {number(y)}v{number(FAMILY - 2.0)}")
+    for (works, _), courses in sorted(bars.items()):
+        drawing.path("".join(courses), stroke="#4a6076" if works else GAP_INK, stroke_width=1.3, fill="none")
+    drawing.path("".join(ticks[True]), stroke="#4a6076", stroke_width=0.9, fill="none")
+    drawing.path("".join(ticks[False]), stroke=GAP_INK, stroke_width=2.2, fill="none")
+
+
+def _lane(ends: list[float], first: float, stop: float) -> int:
+    """The first of three lanes that is free; the last one where none is."""
+    for lane, end in enumerate(ends):
+        if end <= first:
+            ends[lane] = stop
+            return lane
+    if len(ends) < 3:
+        ends.append(stop)
+        return len(ends) - 1
+    return 2
+
+
+def _counts(coverage: Coverage, sensor_number: int, sensor: Sensor) -> bool:
+    """Whether a sensor is in service and nothing at all concerns it."""
+    return sensor.state == "in_service" and not coverage.sensing.condition_of(sensor_number).parts()
+
+
+def _draw_sections(drawing: Drawing, row: _Row, coverage: Coverage, families: int) -> None:
+    """Names and terrain of sections, and kilometres."""
+    y = row.top + 22.0 + CHART + 5.0 + LANE * len(WATCHED) + 4.0 + FAMILY * families + 1.0
+    step_m = coverage.grid.step_m
+    words = drawing.group(font_size=10, fill="#4a5866", text_anchor="middle")
+    for index, section in enumerate(coverage.line.sections):
+        low, high = max(section.from_m / step_m, row.low), min(section.to_m / step_m, row.high)
+        if high <= low:
+            continue
+        left, right = row.x(low), row.x(high)
+        drawing.rect(left, y, right - left, 12, fill="#eef2f5" if index % 2 else "#e0e7ed")
+        name = f"{section.name} {section.terrain}"
+        if right - left > width_of(name, 10) + 4:
+            words.text((left + right) / 2.0, y + 9.5, name)
+    kilometres = drawing.group(font_size=9.5, fill=FAINT, text_anchor="middle")
+    every_m = _nice((row.high - row.low) * step_m / 10.0)
+    first = int(np.ceil(row.low * step_m / every_m - 1e-9))
+    for mark in range(first, int(row.high * step_m / every_m) + 1):
+        x = row.x(mark * every_m / step_m)
+        kilometres.path(f"M{number(x)} {number(y + 12)}v3", stroke=FAINT, stroke_width=0.8)
+        unit = f"{mark * every_m / 1000.0:g} km" if every_m >= 100.0 else f"{mark * every_m:g} m"
+        kilometres.text(min(x, LEFT + PLOT - 12), y + 24, unit)
+
+
+def _nice(value: float) -> float:
+    """The next of 1, 2, 5, 10, ... at or above a value."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value * (1.0 - 1e-9)))
