@@ -93,8 +93,8 @@ class LineGeometry:
     def to_chainage(self, lon_deg: ArrayLike, lat_deg: ArrayLike) -> tuple[Floats, Floats]:
         """Chainage and offset in metres of points given by longitude and latitude, in the shape both broadcast to.
 
-        Exact to a millimetre up to 100 km from the line. Takes time for points times vertices: about 1 us for each
-        point and 10 ns for each pair. NaN gives NaN.
+        Exact to a millimetre up to 100 km from the line. Takes time for points times vertices: about 2 us a point on a
+        line of 50. NaN gives NaN.
         """
         lon, lat = np.broadcast_arrays(np.asarray(lon_deg, dtype=np.float64), np.asarray(lat_deg, dtype=np.float64))
         flat_lon, flat_lat = np.ascontiguousarray(lon.ravel()), np.ascontiguousarray(lat.ravel())
