@@ -54,10 +54,10 @@ def match(
     of_event: list[tuple[int, ...]] = []
     best: list[_Rank | None] = [None] * len(incidents)
     for number, event in enumerate(truth):
-        first = bisect.bisect_left(raised, event.start_ns - round(gates.before_s * _NS_PER_S))
-        last = bisect.bisect_right(raised, event.end_ns + round(gates.after_s * _NS_PER_S))
+        begin = bisect.bisect_left(raised, event.start_ns - round(gates.before_s * _NS_PER_S))
+        end = bisect.bisect_right(raised, event.end_ns + round(gates.after_s * _NS_PER_S))
         mine = []
-        for i in order[first:last]:
+        for i in order[begin:end]:
             incident = incidents[i]
             if incident.line != event.line or not same_sort(incident, event):
                 continue

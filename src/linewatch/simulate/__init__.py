@@ -1,7 +1,8 @@
 """Scenes: who moves, in what weather, what goes wrong; what a site's sensors would then give, and the truth."""
 
 from linewatch.simulate.bench import bench_site
-from linewatch.simulate.language import read_scene, scene_names
+from linewatch.simulate.language import read_scene, read_scene_text, scene_names
+from linewatch.simulate.raw import RawSource
 from linewatch.simulate.recording import write_recording, write_truth
 from linewatch.simulate.scene import Scene
 from linewatch.simulate.shorten import shortened
@@ -9,6 +10,7 @@ from linewatch.simulate.source import SimulatedSource, SimulateSettings, build, 
 from linewatch.simulate.truth import truth_of
 
 __all__ = [
+    "RawSource",
     "Scene",
     "SimulateSettings",
     "SimulatedSource",
@@ -16,6 +18,7 @@ __all__ = [
     "build",
     "card",
     "read_scene",
+    "read_scene_text",
     "scene_names",
     "settings_type",
     "shortened",

@@ -32,6 +32,11 @@ def read_scene(scene: str | Path, site: Site) -> Scene:
     where it does not fit its site or itself.
     """
     file, text = _text_of(scene)
+    return read_scene_text(file, text, site)
+
+
+def read_scene_text(file: str, text: str, site: Site) -> Scene:
+    """The scene written in this text; `file` names it in messages. Raises as `read_scene` does."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as cause:

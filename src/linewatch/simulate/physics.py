@@ -84,6 +84,11 @@ _FIBRE_BELOW_GEOPHONE_DB: Final = 5.0  # *assumed*: a fibre averages over its ga
 _LOW_FREQUENCY_SHARE: Final = np.array([1.0, 1.0, 0.3, 1.0, 0.15, 1.0, 1.0])  # vehicles and trains: 8 and 4 Hz, not 25
 
 
+def ground_rise_db(wind_mps: Floats) -> Floats:
+    """How far wind over 5 m/s, through roots and posts, lifts the floor of a sensor in the ground (*assumed*)."""
+    return np.maximum(wind_mps - 5.0, 0.0) * 0.5
+
+
 def ground_db(sight: Sight, air: Air, *, fibre: bool) -> Floats:
     """Footsteps and wheels through the ground.
 
@@ -96,7 +101,7 @@ def ground_db(sight: Sight, air: Air, *, fibre: bool) -> Floats:
     level = _GROUND_DB[sight.mover, sight.pace] + sight.gain_db + 10.0 * np.log10(sight.weight)
     level = np.where(ACT_SHAKES_GROUND[sight.act], np.maximum(level, 38.0), level)
     loss = 10.0 * np.log10(r) + sight.soil_db_per_m * _LOW_FREQUENCY_SHARE[sight.mover] * r
-    floor = np.maximum(sight.blowing_mps - 5.0, 0.0) * 0.5 + 10.0 * np.log10(1.0 + air.rain_mm_per_h / 8.0)
+    floor = ground_rise_db(sight.blowing_mps) + 10.0 * np.log10(1.0 + air.rain_mm_per_h / 8.0)
     snr_db: Floats = level - loss - floor - (_FIBRE_BELOW_GEOPHONE_DB if fibre else 0.0)
     return snr_db
 
@@ -121,19 +126,26 @@ _ACT_DB: Final = np.array(
 FENCE_DB_PER_M: Final = 0.9  # *assumed* loss along the mesh, so that a climb is felt over about 20 m
 
 
-def fence_db(sight: Sight, air: Air) -> Floats:
-    """Acts on a fence, felt by its cable.
+def fence_rise_db(wind_mps: Floats) -> Floats:
+    """How far the wind lifts the floor of a fence cable above that at 3 m/s.
 
     Wind loads a fence by its pressure, half rho v squared, so noise power rises with v to the fourth: 40 log10(v).
     Half of the rise in decibels reaches the band in which acts are felt (*assumed*).
+    """
+    return 20.0 * np.log10(np.maximum(wind_mps, 3.0) / 3.0)
+
+
+def fence_db(sight: Sight, air: Air) -> Floats:
+    """Acts on a fence, felt by its cable.
+
+    Steps beside the fence it does not feel.
     """
     del air
     touching = np.abs(sight.across_m) <= 0.5
     level = np.where(touching, _ACT_DB[sight.act], NOTHING_DB)
     passing = touching & (sight.act == 0) & (sight.pace != STILL)
     level = np.where(passing, 24.0, level) + 0.5 * sight.gain_db + 10.0 * np.log10(sight.weight)
-    floor = 20.0 * np.log10(np.maximum(sight.blowing_mps, 3.0) / 3.0)
-    return level - floor - FENCE_DB_PER_M * np.abs(sight.along_m)
+    return level - fence_rise_db(sight.blowing_mps) - FENCE_DB_PER_M * np.abs(sight.along_m)
 
 
 _RADAR_DB: Final = _table(
