@@ -1,4 +1,4 @@
-"""The words about a strip chart: its banner with what is not watched, and the list of its longest gaps."""
+"""The words about a strip chart: its banner with what is not watched, and the list of its worst stretches."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from linewatch.site.coverage import Coverage
-from linewatch.site.gaps import Gap, Thresholds
+from linewatch.site.gaps import Cluster, Thresholds
 from linewatch.site.performance import WATCHED, Watched
 from linewatch.site.svg import Drawing, width_of
 
@@ -114,10 +114,10 @@ def _draw_card(drawing: Drawing, x: float, share: Share) -> None:
     drawing.text(x + _CARD - 12, 84, f"mean Pd {share.mean_pd:.3f}", font_size=11, fill=_FAINT, text_anchor="end")
     bad = share.not_watched_m > 0.0
     figure = length(share.not_watched_m)
-    drawing.text(x + 12, 109, figure, font_size=20, font_weight="bold", fill=_GAP if bad else _INK)
-    drawing.text(x + 20 + width_of(figure, 20), 109, "not watched", font_size=11.5, fill=_GAP if bad else _FAINT)
+    drawing.text(x + 12, 109, figure, font_size=18, font_weight="bold", fill=_GAP if bad else _INK)
+    drawing.text(x + 20 + 1.15 * width_of(figure, 18), 109, "not watched", font_size=11, fill=_GAP if bad else _FAINT)
     weak = f"{length(share.weak_m)} weak"
-    drawing.text(x + _CARD - 12, 109, weak, font_size=11.5, fill=_FAINT, text_anchor="end")
+    drawing.text(x + _CARD - 12, 109, weak, font_size=11, fill=_FAINT, text_anchor="end")
     whole = share.watched_m + share.weak_m + share.not_watched_m
     left, width = x + 12.0, _CARD - 24.0
     for metres, fill in (
@@ -150,28 +150,32 @@ def _draw_legend(drawing: Drawing, y: float, thresholds: Thresholds) -> None:
     drawing.text(_RIGHT, y, "sensors: thick and red = something is wrong", font_size=11, fill=_FAINT, text_anchor="end")
 
 
-def draw_table(drawing: Drawing, top: float, gaps: Sequence[Gap], mover: Watched, thresholds: Thresholds) -> None:
-    """The numbered gaps: where, how long, how low, and why."""
-    dark = any(gap.state == "not_watched" for gap in gaps)
-    head = f"Longest gaps for a {_NAMES[mover].lower()}" if mover != "group" else "Longest gaps for a group"
+def draw_table(
+    drawing: Drawing, top: float, clusters: Sequence[Cluster], mover: Watched, thresholds: Thresholds
+) -> None:
+    """The numbered stretches: where, how long, how low, and why."""
+    dark = any(cluster.state == "not_watched" for cluster in clusters)
+    head = f"Worst stretches for a {_NAMES[mover].lower()}"
     if not dark:
         head += f": no metre is below {thresholds.not_watched_below:g}"
     drawing.text(_LEFT, top + 18, head, font_size=13, font_weight="bold", fill=_INK)
-    if not gaps:
+    if not clusters:
         drawing.text(_LEFT, top + 40, f"Every metre has {thresholds.weak_below:g} or more.", font_size=11.5, fill=_INK)
         return
-    for rank, gap in enumerate(gaps, start=1):
+    for rank, cluster in enumerate(clusters, start=1):
         y = top + 22.0 + 19.0 * rank
-        ink = _GAP if gap.state == "not_watched" else "#8a5a00"
+        bad = cluster.state == "not_watched"
+        ink = _GAP if bad else "#8a5a00"
         drawing.rect(_LEFT, y - 11, 18, 14, rx=4, fill=ink)
         drawing.text(_LEFT + 9, y, str(rank), font_size=10, font_weight="bold", fill="#ffffff", text_anchor="middle")
         line = drawing.group(font_size=11.5, fill=_INK)
-        line.text(_LEFT + 28, y, f"km {gap.from_m / 1000:.3f} - {gap.to_m / 1000:.3f}")
-        line.text(_LEFT + 222, y, length(gap.length_m), text_anchor="end", font_weight="bold")
-        line.text(_LEFT + 236, y, "not watched" if gap.state == "not_watched" else "weak", fill=ink)
-        line.text(_LEFT + 312, y, f"Pd {gap.lowest_pd:.2f} at worst")
-        line.text(_LEFT + 420, y, f"near {gap.place}" if gap.place else gap.section)
-        line.text(_LEFT + 546, y, _shortened(gap.why, 100), fill=_FAINT)
+        line.text(_LEFT + 28, y, f"km {cluster.from_m / 1000:.3f} - {cluster.to_m / 1000:.3f}")
+        line.text(_LEFT + 226, y, length(cluster.gap_m), text_anchor="end", font_weight="bold")
+        pieces = "" if cluster.pieces == 1 else f" in {cluster.pieces} pieces"
+        line.text(_LEFT + 234, y, ("not watched" if bad else "weak") + pieces, fill=ink)
+        line.text(_LEFT + 402, y, f"Pd {cluster.lowest_pd:.2f} at worst")
+        line.text(_LEFT + 508, y, f"near {cluster.place}" if cluster.place else "")
+        line.text(_LEFT + 624, y, _shortened(cluster.why, 86), fill=_FAINT)
 
 
 def _shortened(words: str, most: int) -> str:

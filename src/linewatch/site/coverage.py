@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from linewatch.site.condition import Condition, Mask, RaisedFloor, in_force
 from linewatch.site.explain import MetreView, basis_of, explain
 from linewatch.site.gaps import (
+    JOIN_FRACTION,
     NOT_WATCHED_BELOW,
     WEAK_BELOW,
+    Cluster,
     Gap,
     Thresholds,
     WeakestKilometre,
+    clusters_of,
     gaps_of,
     longest_first,
     metres_below,
@@ -29,6 +32,7 @@ __all__ = [
     "NOT_WATCHED_BELOW",
     "WATCHED",
     "WEAK_BELOW",
+    "Cluster",
     "Condition",
     "Coverage",
     "CoverageSnapshot",
@@ -45,6 +49,7 @@ Floats = NDArray[np.float64]
 
 PROFILE_STEP_M: Final = 100.0
 """Step of the profile in the JSON: the least Pd within each."""
+_MOST_CLUSTERS: Final = 20
 ASSUMPTIONS: Final = (
     "Pd is the probability that at least one sensor notices one crossing, square to the line, by one mover",
     "where no walk test is named, Pd rests on assumed performance models",
@@ -86,6 +91,12 @@ class Coverage(PdField):
     def gaps(self, mover: Watched = "person_walking", thresholds: Thresholds | None = None) -> tuple[Gap, ...]:
         """Stretches that are not watched, or weak, by chainage; the 100 longest say why."""
         return gaps_of(self, mover, thresholds or Thresholds())
+
+    def clusters(
+        self, mover: Watched = "person_walking", thresholds: Thresholds | None = None, *, most: int = 20
+    ) -> tuple[Cluster, ...]:
+        """The worst clusters of gaps: those not watched before the weak, by the metres they sum to."""
+        return clusters_of(self, self.gaps(mover, thresholds), JOIN_FRACTION * self.line.length_m, most)
 
     def weakest_kilometre(
         self, mover: Watched = "person_walking", thresholds: Thresholds | None = None
@@ -160,6 +171,10 @@ class Coverage(PdField):
             "walk_tested_m": self._tested_m(mover),
             "weakest_kilometre": msgspec.to_builtins(weakest_kilometre(self, mover, thresholds)),
             "gaps": [msgspec.to_builtins(gap) for gap in longest_first(gaps) if gap.state == "not_watched"],
+            "clusters": [
+                msgspec.to_builtins(each)
+                for each in clusters_of(self, gaps, JOIN_FRACTION * self.line.length_m, _MOST_CLUSTERS)
+            ],
             "weak_stretches": sum(gap.state == "weak" for gap in gaps),
             "longest_weak": [msgspec.to_builtins(gap) for gap in longest_first(gaps) if gap.state == "weak"][:20],
             "profile_pd": np.round(np.minimum.reduceat(pd, starts), 4).tolist(),

@@ -275,8 +275,15 @@ def reason(views: Sequence[SensorView], mover: Watched) -> str:
             words.append(f"terrain takes {best.terrain_db:.0f} dB from it")
     else:
         words.append("no sensor counts here")
-    lost = [view for view in views if not view.counts and view.distance_m is not None]
-    words += [f"{view.sensor} {view.why}" for view in lost[:_MOST_NAMED]]
-    if len(lost) > _MOST_NAMED:
-        words.append(f"{len(lost) - _MOST_NAMED} more do not count")
+    lost: dict[str, list[str]] = {}
+    for view in views:
+        if not view.counts and view.distance_m is not None:
+            lost.setdefault(view.why, []).append(view.sensor)
+    words += [
+        f"{names[0] if len(names) == 1 else f'{names[0]} and {len(names) - 1} more'} {why}"
+        for why, names in list(lost.items())[:_MOST_NAMED]
+    ]
+    rest = sum(len(names) for names in list(lost.values())[_MOST_NAMED:])
+    if rest:
+        words.append(f"{rest} more do not count")
     return "; ".join(words)

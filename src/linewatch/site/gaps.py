@@ -17,6 +17,8 @@ NOT_WATCHED_BELOW: Final = 0.5
 """A metre whose Pd is lower counts as not watched."""
 WEAK_BELOW: Final = 0.9
 """A metre whose Pd is lower, but not that low, counts as weak."""
+JOIN_FRACTION: Final = 1.0 / 400.0
+"""Gaps that lie closer together than this share of the line are told of as one cluster."""
 _WATCHED, _WEAK, _NOT_WATCHED = 0, 1, 2
 
 
@@ -60,6 +62,29 @@ class Gap(msgspec.Struct, frozen=True):
     def length_m(self) -> float:
         """How long."""
         return self.to_m - self.from_m
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """Gaps of one state that lie close together, as between the cameras of a stretch without anything else."""
+
+    mover: Watched
+    """For whom they are gaps."""
+    state: Literal["not_watched", "weak"]
+    """How bad."""
+    from_m: float
+    """Start of the first."""
+    to_m: float
+    """End of the last."""
+    pieces: int
+    """How many."""
+    gap_m: float
+    """How long together."""
+    lowest_pd: float
+    """Least Pd within."""
+    place: str
+    """Place nearest to the middle; empty on a line without places."""
+    why: str
+    """Why the worst metre is as it is."""
 
 
 class WeakestKilometre(msgspec.Struct, frozen=True):
@@ -158,3 +183,37 @@ def metres_below(field: PdField, pd: Floats, part: tuple[int, int], below: float
 def longest_first(gaps: Sequence[Gap]) -> list[Gap]:
     """Those not watched before the weak, each the longest first."""
     return sorted(gaps, key=lambda gap: (gap.state != "not_watched", -gap.length_m, gap.from_m))
+
+
+def clusters_of(field: PdField, gaps: Sequence[Gap], join_m: float, most: int) -> tuple[Cluster, ...]:
+    """The `most` worst clusters: gaps of one state with less than `join_m` between them, by the metres they sum to."""
+    clusters: list[list[Gap]] = []
+    for gap in sorted(gaps, key=lambda each: (each.state, each.from_m)):
+        last = clusters[-1][-1] if clusters else None
+        if last is not None and last.state == gap.state and gap.from_m - last.to_m < join_m:
+            clusters[-1].append(gap)
+        else:
+            clusters.append([gap])
+
+    def order(pieces: list[Gap]) -> tuple[bool, float, float]:
+        return pieces[0].state != "not_watched", -sum(gap.length_m for gap in pieces), pieces[0].from_m
+
+    return tuple(_cluster(field, pieces) for pieces in sorted(clusters, key=order)[:most])
+
+
+def _cluster(field: PdField, pieces: list[Gap]) -> Cluster:
+    worst = min(pieces, key=lambda gap: (gap.lowest_pd, gap.from_m))
+    part = field.grid.between(worst.from_m, worst.to_m)
+    step = part[0] + int(np.argmin(field.pd_between(part, worst.mover)))
+    from_m, to_m = pieces[0].from_m, pieces[-1].to_m
+    return Cluster(
+        mover=worst.mover,
+        state=worst.state,
+        from_m=from_m,
+        to_m=to_m,
+        pieces=len(pieces),
+        gap_m=sum(gap.length_m for gap in pieces),
+        lowest_pd=worst.lowest_pd,
+        place=place_near(field, (from_m + to_m) / 2.0),
+        why=reason(sensors_at(field, step), worst.mover),
+    )

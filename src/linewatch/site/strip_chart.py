@@ -6,7 +6,7 @@ column of pixels the worst metre counts, and a gap is drawn wide enough to be se
 told apart by people with any colour vision (after Okabe and Ito 2008), and hatching says the same again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.site.chart_words import Banner, draw_banner, draw_table
+from linewatch.site.condition import Stretch
 from linewatch.site.coverage import Coverage
-from linewatch.site.gaps import Gap, Thresholds, longest_first, states_of
+from linewatch.site.gaps import Cluster, Thresholds, states_of
 from linewatch.site.performance import FAMILIES, WATCHED, Family, Watched, family_of
 from linewatch.site.sensor import Sensor
 from linewatch.site.svg import Drawing, number, width_of
@@ -28,7 +29,7 @@ LEFT: Final = 86.0
 PLOT: Final = 1090.0
 """Width of the part that has chainage in it."""
 CHART: Final = 52.0
-LANE: Final = 9.0
+LANE: Final = 11.0
 FAMILY: Final = 8.0
 _ROW_KM: Final = 25.0
 _MOST_ROWS: Final = 16
@@ -83,13 +84,13 @@ def strip_chart(
 ) -> str:
     """The picture as the text of an SVG file; `mover` is the one whose gaps are numbered and listed."""
     limits = thresholds or Thresholds()
-    marked = longest_first(coverage.gaps(mover, limits))[:_MARKED]
+    worst = coverage.clusters(mover, limits, most=_MARKED)
     families = [family for family in FAMILIES if any(family_of(s) == family for s in coverage.sensing.reach.sensors)]
     banner = Banner.of(coverage, limits, title=title, subtitle=subtitle)
     row_height = 22.0 + CHART + 5.0 + LANE * len(WATCHED) + 4.0 + FAMILY * len(families) + 34.0
     rows = _rows(coverage, banner.height + 8.0, row_height)
     table_top = banner.height + 8.0 + row_height * len(rows) + 6.0
-    height = table_top + 46.0 + 19.0 * max(1, len(marked)) + 18.0
+    height = table_top + 46.0 + 19.0 * max(1, len(worst)) + 18.0
     drawing = Drawing.blank(WIDTH, height, banner.title, banner.spoken)
     defs = drawing.add("defs")
     defs.hatch("gap", "#fde3d6", GAP_INK, gap=5, stroke=2.2, turn_deg=45)
@@ -97,15 +98,14 @@ def strip_chart(
     drawing.rect(0, 0, WIDTH, height, fill="#ffffff")
     draw_banner(drawing, banner)
     pds = {each: coverage.pd(each) for each in WATCHED}
-    numbered = {gap: rank for rank, gap in enumerate(marked, start=1)}
     for row in rows:
         _draw_pd(drawing, row, pds)
-        _draw_gaps(drawing, row, coverage, numbered, row_height)
-        _draw_places(drawing, row, coverage, numbered)
+        _draw_places(drawing, row, coverage, worst)
         _draw_lanes(drawing, row, pds, limits)
         _draw_sensors(drawing, row, coverage, families)
         _draw_sections(drawing, row, coverage, len(families))
-    draw_table(drawing, table_top, marked, mover, limits)
+        _draw_gaps(drawing, row, pds[mover], limits, row_height - 52.0)
+    draw_table(drawing, table_top, worst, mover, limits)
     return drawing.to_text()
 
 
@@ -133,7 +133,7 @@ def _draw_pd(drawing: Drawing, row: _Row, pds: dict[Watched, Floats]) -> None:
     base = row.top + 22.0 + CHART
     edges = _columns(row)
     for mover, tint in TINTS.items():
-        share = nines(np.minimum.reduceat(pds[mover], edges[:-1]))
+        share = nines(np.minimum.reduceat(pds[mover][: row.high], edges[:-1]))
         course = [f"M{number(row.x(edges[0]))} {number(base)}"]
         last = ""
         for left, height in zip(edges[:-1].tolist(), share.tolist(), strict=True):
@@ -153,54 +153,47 @@ def _draw_pd(drawing: Drawing, row: _Row, pds: dict[Watched, Floats]) -> None:
     drawing.path(f"M{number(LEFT)} {number(base)}h{number(PLOT)}", stroke=INK, stroke_width=0.8)
 
 
-def _draw_gaps(drawing: Drawing, row: _Row, coverage: Coverage, numbered: dict[Gap, int], row_height: float) -> None:
-    """Columns through the row where the chosen mover is not watched, and outlines of the longest weak stretches."""
-    for gap in numbered:
-        here = _in_row(row, coverage, gap)
-        if here is None:
-            continue
-        left, width = here
-        dark = gap.state == "not_watched"
-        drawing.rect(
-            left,
-            row.top + 20.0,
-            width,
-            row_height - 52.0,
-            fill="url(#gap)" if dark else "none",
-            stroke=GAP_INK if dark else WEAK_INK,
-            stroke_width=0.8,
-            fill_opacity=0.55,
-        ).note(f"{gap.from_m / 1000:.3f} to {gap.to_m / 1000:.3f} km: {gap.why}")
+def _draw_gaps(drawing: Drawing, row: _Row, pd: Floats, thresholds: Thresholds, height: float) -> None:
+    """Columns through the row wherever the chosen mover is not watched."""
+    edges = _columns(row)
+    states = np.maximum.reduceat(states_of(pd[: row.high], thresholds), edges[:-1])
+    for left, right in _spans_of(states == 2):
+        x, width = _wide_enough(row.x(edges[left]), row.x(edges[right]), _LEAST_GAP_PX)
+        drawing.rect(x, row.top + 20.0, width, height, fill="url(#gap)", fill_opacity=0.5)
+        drawing.path(
+            f"M{number(x)} {number(row.top + 20.0)}v{number(height)}m{number(width)} 0v{number(-height)}",
+            stroke=GAP_INK,
+            stroke_width=0.6,
+            fill="none",
+        )
 
 
-def _in_row(row: _Row, coverage: Coverage, gap: Gap) -> tuple[float, float] | None:
-    """Left side and width of a gap in a row, at least as wide as can be seen."""
-    step_m = coverage.grid.step_m
-    low, high = max(gap.from_m / step_m, row.low), min(gap.to_m / step_m, row.high)
-    if high <= low:
-        return None
-    left, right = row.x(low), row.x(high)
-    spare = max(0.0, _LEAST_GAP_PX - (right - left)) / 2.0
+def _wide_enough(left: float, right: float, least: float) -> tuple[float, float]:
+    """Left side and width of something that must be seen, however short it is."""
+    spare = max(0.0, least - (right - left)) / 2.0
     return left - spare, right - left + 2.0 * spare
 
 
-def _draw_places(drawing: Drawing, row: _Row, coverage: Coverage, numbered: dict[Gap, int]) -> None:
-    """Flags of the numbered gaps, then as many names of places as there is room for, the important kinds first."""
+def _draw_places(drawing: Drawing, row: _Row, coverage: Coverage, worst: Sequence[Cluster]) -> None:
+    """Flags of the numbered stretches, then as many names of places as there is room for, the important kinds first."""
     taken: list[tuple[float, float]] = []
     y = row.top + 14.0
     flags = drawing.group(font_size=10, font_weight="bold", fill="#ffffff", text_anchor="middle")
-    for gap, rank in numbered.items():
-        here = _in_row(row, coverage, gap)
-        if here is None:
+    step_m = coverage.grid.step_m
+    for rank, cluster in enumerate(worst, start=1):
+        low, high = max(cluster.from_m / step_m, row.low), min(cluster.to_m / step_m, row.high)
+        if high <= low:
             continue
-        x = min(max(here[0] + here[1] / 2.0, LEFT + 8.0), LEFT + PLOT - 8.0)
-        ink = GAP_INK if gap.state == "not_watched" else "#8a5a00"
-        flags.path(f"M{number(x)} {number(y + 4)}V{number(row.top + 22)}", stroke=ink, stroke_width=1)
+        x = min(max(row.x((low + high) / 2.0), LEFT + 8.0), LEFT + PLOT - 8.0)
+        while any(left < x + 9.0 and right > x - 9.0 for left, right in taken):
+            x += 3.0
+        ink = GAP_INK if cluster.state == "not_watched" else "#8a5a00"
+        left, width = _wide_enough(row.x(low), row.x(high), _LEAST_GAP_PX)
+        flags.path(f"M{number(left)} {number(y + 6)}h{number(width)}", stroke=ink, stroke_width=2.5)
         flags.rect(x - 8, y - 10, 16, 14, rx=4, fill=ink)
         flags.text(x, y + 0.8, str(rank))
         taken.append((x - 11.0, x + 11.0))
     names = drawing.group(font_size=10, fill="#4a5866", text_anchor="middle")
-    step_m = coverage.grid.step_m
     places = [p for p in coverage.line.places if row.low <= p.chainage_m / step_m < row.high]
     for place in sorted(places, key=lambda p: (_rank(p.kind), p.chainage_m)):
         half = width_of(place.name, 10) / 2.0 + 4.0
@@ -218,18 +211,17 @@ def _rank(kind: str) -> int:
 
 def _draw_lanes(drawing: Drawing, row: _Row, pds: dict[Watched, Floats], thresholds: Thresholds) -> None:
     edges = _columns(row)
-    labels = drawing.group(font_size=10, fill=INK, text_anchor="end")
+    labels = drawing.group(font_size=9.5, fill=INK, text_anchor="end")
     top = row.top + 22.0 + CHART + 5.0
     for index, mover in enumerate(WATCHED):
         y = top + LANE * index
-        states = np.maximum.reduceat(states_of(pds[mover], thresholds), edges[:-1])
+        states = np.maximum.reduceat(states_of(pds[mover][: row.high], thresholds), edges[:-1])
         drawing.rect(LEFT, y, PLOT, LANE - 2.0, fill=WATCHED_FILL)
         for state, fill, least in ((1, "url(#weak)", 1.0), (2, "url(#gap)", _LEAST_GAP_PX)):
             for left, right in _spans_of(states == state):
-                x, x_end = row.x(edges[left]), row.x(edges[right])
-                spare = max(0.0, least - (x_end - x)) / 2.0
-                drawing.rect(x - spare, y, x_end - x + 2.0 * spare, LANE - 2.0, fill=fill)
-        labels.text(LEFT - 6, y + LANE - 2.2, NAMES[mover])
+                x, width = _wide_enough(row.x(edges[left]), row.x(edges[right]), least)
+                drawing.rect(x, y, width, LANE - 2.0, fill=fill)
+        labels.text(LEFT - 6, y + LANE - 2.6, NAMES[mover])
 
 
 def _spans_of(chosen: NDArray[np.bool_]) -> Iterable[tuple[int, int]]:
@@ -239,34 +231,46 @@ def _spans_of(chosen: NDArray[np.bool_]) -> Iterable[tuple[int, int]]:
 
 
 def _draw_sensors(drawing: Drawing, row: _Row, coverage: Coverage, families: list[Family]) -> None:
-    """Spans as bars, other sensors as ticks; what does not count now stands out in both shape and colour."""
+    """Spans as bars, other sensors as ticks; where something is wrong it is thicker and of another colour."""
     top = row.top + 22.0 + CHART + 5.0 + LANE * len(WATCHED) + 4.0
     labels = drawing.group(font_size=9, fill=FAINT, text_anchor="end")
     for index, family in enumerate(families):
         labels.text(LEFT - 6, top + FAMILY * index + FAMILY - 1.6, family)
-    ticks: dict[bool, list[str]] = {True: [], False: []}
-    bars: dict[tuple[int, int], list[str]] = {}
-    ends: dict[int, list[float]] = {}
-    reach, ends_of = coverage.sensing.reach, coverage.sensing.ends
-    for sensor_number in np.argsort(reach.first, kind="stable").tolist():
-        first, stop = ends_of[sensor_number]
-        sensor = reach.sensors[sensor_number]
+    sound: list[str] = []
+    wrong: list[str] = []
+    lanes: dict[Family, list[float]] = {}
+    for sensor_number in np.argsort(coverage.sensing.reach.first, kind="stable").tolist():
+        first, stop = coverage.sensing.ends[sensor_number]
         if stop <= row.low or first >= row.high:
             continue
-        y = top + FAMILY * families.index(family_of(sensor))
-        well = _counts(coverage, sensor_number, sensor)
+        sensor = coverage.sensing.reach.sensors[sensor_number]
+        family, (well, ill) = family_of(sensor), _stretches(coverage, sensor_number, sensor)
+        y = top + FAMILY * families.index(family)
         if sensor.is_span and stop - first > (row.high - row.low) / 100:
-            lane = _lane(ends.setdefault(families.index(family_of(sensor)), []), first, stop)
-            course = f"M{number(row.x(max(first, row.low)))} {number(y + 1.2 + 2.1 * lane)}"
-            bars.setdefault((int(well), lane), []).append(f"{course}H{number(row.x(min(stop, row.high)) - 1.0)}")
-        else:
-            at = (sensor.at_m if sensor.at_m is not None else sum(sensor.extent_m()) / 2.0) / coverage.grid.step_m
-            if row.low <= at < row.high:
-                ticks[well].append(f"M{number(row.x(at))} {number(y)}v{number(FAMILY - 2.0)}")
-    for (works, _), courses in sorted(bars.items()):
-        drawing.path("".join(courses), stroke="#4a6076" if works else GAP_INK, stroke_width=1.3, fill="none")
-    drawing.path("".join(ticks[True]), stroke="#4a6076", stroke_width=0.9, fill="none")
-    drawing.path("".join(ticks[False]), stroke=GAP_INK, stroke_width=2.2, fill="none")
+            y += 1.2 + 2.1 * _lane(lanes.setdefault(family, []), first, stop)
+            sound += [_bar(row, y, part) for part in well]
+            wrong += [_bar(row, y, part) for part in ill]
+            continue
+        at = (sensor.at_m if sensor.at_m is not None else sum(sensor.extent_m()) / 2.0) / coverage.grid.step_m
+        if row.low <= at < row.high:
+            (wrong if ill else sound).append(f"M{number(row.x(at))} {number(y)}v{number(FAMILY - 2.0)}")
+    drawing.path("".join(sound), stroke="#4a6076", stroke_width=1.1, fill="none")
+    drawing.path("".join(wrong), stroke=GAP_INK, stroke_width=2.1, fill="none")
+
+
+def _stretches(coverage: Coverage, sensor_number: int, sensor: Sensor) -> tuple[list[Stretch], list[Stretch]]:
+    """Where a sensor is in service, and where something is wrong with it."""
+    if sensor.state != "in_service":
+        return [], [coverage.sensing.ends[sensor_number]]
+    return [coverage.sensing.ends[sensor_number]], coverage.sensing.condition_of(sensor_number).parts()
+
+
+def _bar(row: _Row, y: float, part: Stretch) -> str:
+    """A stretch as a line, cut to the row; nothing outside of it."""
+    low, high = max(part[0], row.low), min(part[1], row.high)
+    if high <= low:
+        return ""
+    return f"M{number(row.x(low))} {number(y)}H{number(max(row.x(high) - 1.0, row.x(low) + 1.0))}"
 
 
 def _lane(ends: list[float], first: float, stop: float) -> int:
@@ -281,22 +285,18 @@ def _lane(ends: list[float], first: float, stop: float) -> int:
     return 2
 
 
-def _counts(coverage: Coverage, sensor_number: int, sensor: Sensor) -> bool:
-    """Whether a sensor is in service and nothing at all concerns it."""
-    return sensor.state == "in_service" and not coverage.sensing.condition_of(sensor_number).parts()
-
-
 def _draw_sections(drawing: Drawing, row: _Row, coverage: Coverage, families: int) -> None:
     """Names and terrain of sections, and kilometres."""
     y = row.top + 22.0 + CHART + 5.0 + LANE * len(WATCHED) + 4.0 + FAMILY * families + 1.0
     step_m = coverage.grid.step_m
+    bands = drawing.group()
     words = drawing.group(font_size=10, fill="#4a5866", text_anchor="middle")
     for index, section in enumerate(coverage.line.sections):
         low, high = max(section.from_m / step_m, row.low), min(section.to_m / step_m, row.high)
         if high <= low:
             continue
         left, right = row.x(low), row.x(high)
-        drawing.rect(left, y, right - left, 12, fill="#eef2f5" if index % 2 else "#e0e7ed")
+        bands.rect(left, y, right - left, 12, fill="#eef2f5" if index % 2 else "#e0e7ed")
         name = f"{section.name} {section.terrain}"
         if right - left > width_of(name, 10) + 4:
             words.text((left + right) / 2.0, y + 9.5, name)

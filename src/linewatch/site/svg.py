@@ -1,5 +1,6 @@
 """A small writer of SVG pictures: shapes and text, with numbers rounded so that equal pictures have equal bytes."""
 
+from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
 Number = float | int
@@ -34,9 +35,8 @@ class Drawing:
         return cls(root)
 
     def add(self, tag: str, **attributes: Attribute) -> "Drawing":
-        """A new element; in names of attributes `_` stands for `-`, and a `_` at the end for none."""
-        named = {name.rstrip("_").replace("_", "-"): _text(value) for name, value in attributes.items()}
-        return Drawing(ET.SubElement(self._element, tag, named))
+        """A new element; in names of attributes `_` stands for `-`."""
+        return Drawing(ET.SubElement(self._element, tag, _named(attributes)))
 
     def group(self, **attributes: Attribute) -> "Drawing":
         """A group, so that what its members share is said once."""
@@ -52,15 +52,13 @@ class Drawing:
 
     def text(self, x: Number, y: Number, words: str, **attributes: Attribute) -> "Drawing":
         """Words that begin (or, by `text_anchor`, end or are centred) at a point of their base line."""
-        return self.add("text", x=x, y=y, **attributes)._saying(words)
+        made = ET.SubElement(self._element, "text", {"x": _text(x), "y": _text(y), **_named(attributes)})
+        made.text = words
+        return Drawing(made)
 
     def note(self, words: str) -> "Drawing":
         """Words that appear when a pointer rests on this element."""
         ET.SubElement(self._element, "title").text = words
-        return self
-
-    def _saying(self, words: str) -> "Drawing":
-        self._element.text = words
         return self
 
     def hatch(self, name: str, paper: str, ink: str, *, gap: Number, stroke: Number, turn_deg: Number) -> None:
@@ -90,6 +88,10 @@ def number(value: Number) -> str:
 def width_of(words: str, size: Number) -> float:
     """About how wide words are, in the units of the font's size: enough to keep labels apart."""
     return 0.57 * size * len(words)
+
+
+def _named(attributes: Mapping[str, Attribute]) -> dict[str, str]:
+    return {name.replace("_", "-"): _text(value) for name, value in attributes.items()}
 
 
 def _text(value: Attribute) -> str:
