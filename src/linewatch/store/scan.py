@@ -69,8 +69,7 @@ def fault_of(row: EntryRow, header: bytes, expected: int, head: bytes) -> str:
     `header` is what its columns say that its header must be, `head` the hash of the entry before it.
     """
     if row.seq != expected:
-        gone = f"entry {expected} is" if row.seq == expected + 1 else f"entries {expected} to {row.seq - 1} are"
-        return f"{gone} missing" if row.seq > expected else f"found position {row.seq}"
+        return "it is missing" if row.seq > expected else f"found position {row.seq} in its place"
     if row.header != header:
         return "its columns are not what its header says"
     if entry_hash(head, row.header, row.commitment) != row.hash:

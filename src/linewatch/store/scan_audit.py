@@ -123,7 +123,7 @@ class AuditScan:
         if self.created_ns is None:
             self.created_ns = wall_ns
         elif self.last_ns is not None and wall_ns < self.last_ns:
-            self.remarks.append(f"the clock went back by {(self.last_ns - wall_ns) / 1e9:.3f} s at audit entry {seq}")
+            self.remarks.append(f"the clock went back by {(self.last_ns - wall_ns) / 1e9:.6f} s at audit entry {seq}")
         self.last_ns = wall_ns
 
 

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,8 +34,8 @@ def table_breaks(connection: sqlite3.Connection, records: RecordScan, audits: Au
         for table, wanted in _expected(connection, records, audits).items():
             found = connection.execute(_TABLES[table]).fetchall()
             if found != wanted:
-                odd = next(one or other for one, other in zip_longest(found, wanted) if one != other)
-                yield Break(table, None, f"row {odd[0]!r} is not what follows from the chain")
+                odd = sorted(str(row[0]) for row in set(found) ^ set(wanted))
+                yield Break(table, None, f"row {odd[0]} is not what follows from the chain")
         yield from _orphans(connection, records, audits)
         yield from _seal_breaks(connection, records, audits)
     except (sqlite3.Error, ChainError) as error:
