@@ -162,7 +162,7 @@ def _fill(
         sensor = of_sensor[index[i]]
         z.sensor = int(sensor[0])
         z.clutter_per_m, z.look_s, z.detect, z.start_speed_variance = sensor[1], sensor[2], sensor[3], sensor[4]
-        z.touch, z.pieces = int(sensor[5]), 1
+        z.feels, z.pieces = int(sensor[5]), 1
         z.time_ns = time_ns[i] - int(sensor[6])
         z.chainage_m, z.from_m, z.to_m = numbers[0][i], numbers[1][i], numbers[2][i]
         z.place_mm = int(np.rint(z.chainage_m * 1000.0))

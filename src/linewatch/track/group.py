@@ -14,12 +14,14 @@ from typing import Any, Final
 from numba import njit
 from numpy.typing import NDArray
 
+from linewatch.track.performance import STEPS, TOUCH
+
 GAP_M: Final = 10.0  # nearer than this to each other, stretches of one frame are one
 HOLD_S: Final = 10.0  # time over which the means run: a group that grows is noticed within it
 # log(width in m) = WIDTH[0] + WIDTH[1] * log(number), and the standard deviation of log(number) given the width.
-WIDTH: Final = (0.916, 0.70, 0.36)
+WIDTH: Final = (0.970, 0.690, 0.363)
 # power in dB = POWER[0] + POWER[1] * log(number), likewise.
-POWER: Final = (12.0, 3.474, 0.35)
+POWER: Final = (12.381, 3.388, 0.364)
 TOLD_LEAST_SIGMA: Final = 0.25  # of the logarithm of a number that a sensor itself gives
 Z90: Final = 1.645  # a 90 % interval of a normal distribution reaches so many standard deviations to each side
 LEAST_WIDTH_M: Final = 12.0  # below this a stretch is the reach of one person
@@ -38,9 +40,9 @@ def gather(scan: NDArray[Any]) -> NDArray[Any]:
     for j in range(n):
         z = scan[j]
         joins = False
-        if last >= 0 and z.to_m > z.from_m and z.touch == 0:
+        if last >= 0 and z.to_m > z.from_m and z.feels != TOUCH:
             a = out[last]
-            joins = a.sensor == z.sensor and a.time_ns == z.time_ns and a.touch == 0 and a.to_m > a.from_m
+            joins = a.sensor == z.sensor and a.time_ns == z.time_ns and a.feels != TOUCH and a.to_m > a.from_m
             joins = joins and z.from_m - a.to_m <= GAP_M and a.vendor == z.vendor
             if joins and not math.isnan(a.offset_m) and not math.isnan(z.offset_m):
                 dy = a.offset_m - z.offset_m
@@ -75,8 +77,9 @@ def hear_size(track: Any, z: Any) -> None:
     track.sized_ns = max(track.sized_ns, z.time_ns)
     # Frames that come together count alike, whichever is first.
     share = max(share, 0.005)
-    if z.touch == 0 and z.to_m - z.from_m >= LEAST_WIDTH_M:
+    if z.feels != TOUCH and z.to_m - z.from_m >= LEAST_WIDTH_M:
         track.width_log = _blend(track.width_log, math.log(z.to_m - z.from_m), share)
+    if z.feels == STEPS:
         track.power_db = _blend(track.power_db, z.strength_db, share)
     if z.count_high > 0:
         low, high = max(z.count_low, 1), max(z.count_high, 1)
@@ -90,9 +93,11 @@ def count(tracks: NDArray[Any], width: Any, power: Any) -> None:
     for i in range(len(tracks)):
         track = tracks[i]
         weight, total = 0.0, 0.0
+        narrow = math.isnan(track.width_log) and math.isnan(track.told_log)
         if not math.isnan(track.width_log):
             w = 1.0 / (width[2] * width[2])
             weight, total = weight + w, total + w * (track.width_log - width[0]) / width[1]
+        if not math.isnan(track.power_db) and (track.spread or not narrow):
             w = 1.0 / (power[2] * power[2])
             weight, total = weight + w, total + w * (track.power_db - power[0]) / power[1]
         if not math.isnan(track.told_log):
@@ -104,3 +109,7 @@ def count(tracks: NDArray[Any], width: Any, power: Any) -> None:
         middle, reach = total / weight, Z90 / math.sqrt(weight)
         track.count_low = int(max(1.0, min(math.floor(math.exp(middle - reach)), NO_MORE_THAN)))
         track.count_high = int(max(track.count_low, min(math.ceil(math.exp(middle + reach)), NO_MORE_THAN)))
+        if narrow:
+            # One strong walker beside the sensor is as loud as a small group: the stretch says no more than at most.
+            most = math.exp((math.log(LEAST_WIDTH_M) - width[0]) / width[1])
+            track.count_low, track.count_high = 1, min(track.count_high, int(math.ceil(most)))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from linewatch.records import MOVERS
 from linewatch.track.group import hear_size
+from linewatch.track.performance import TOUCH
 from linewatch.track.update import hear_kinds
 
 LEAST_FREE: Final = 0.5  # below this a detection is somebody else's
@@ -132,7 +133,7 @@ def begin(
         track.extent_ns, track.extent_s = z.time_ns, z.duration_s
         track.extent_sigma_m = np.sqrt(z.variance_m2)
         track.strength_db = z.strength_db
-        track.spread = 1 - z.touch
+        track.spread = z.feels != TOUCH
         track.width_log = track.power_db = track.told_log = np.nan
         hear_kinds(track, z)
         hear_size(track, z)

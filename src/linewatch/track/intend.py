@@ -70,24 +70,30 @@ def _acts(track: Any) -> bool:
     return bool(total > 0.5)
 
 
-def reason_of(row: dict[str, Any]) -> str:
-    """Why a track has its intent, in words; `row` holds the fields of `REASON_FIELDS`."""
-    intent, speed, across = row["intent"], row["velocity_mps"], row["offset_velocity_mps"]
-    stayed_s = (row["time_ns"] - row["anchor_ns"]) / NS_PER_S
-    towards = "higher" if speed > 0 else "lower"
-    side = "the far side" if row["side"] < 0 else "the approach side"
-    words = {
-        CROSSING: f"was on one side of the line and is now on {side}",
-        CONTACT: "a sensor feels the barrier being touched",
-        APPROACH: f"comes nearer to the line at {abs(across):.1f} m/s",
-        WITHDRAW: f"moves away from the line at {abs(across):.1f} m/s",
-        STILL: f"has not moved for {stayed_s:.0f} s",
-        LOITER: f"has stayed within {LINGER_M:.0f} m for {stayed_s:.0f} s",
-        ALONG: f"moves along the line at {abs(speed):.1f} m/s towards {towards} chainage",
-    }.get(intent, "")
-    if row["vehicle"]:
-        words = f"left a vehicle that stands beside; {words}" if words else "left a vehicle that stands beside"
-    return words
-
-
 REASON_FIELDS: Final = (*("intent", "velocity_mps", "offset_velocity_mps", "time_ns", "anchor_ns", "side", "vehicle"),)
+
+
+def reason_of(
+    intent: int, speed_mps: float, across_mps: float, time_ns: int, anchor_ns: int, side: int, vehicle: int
+) -> str:
+    """Why a track has its intent, in words; takes the fields of `REASON_FIELDS`."""
+    stayed_s = (time_ns - anchor_ns) / NS_PER_S
+    words = ""
+    if intent == CROSSING:
+        words = f"was on one side of the line and is now on {'the far side' if side < 0 else 'the approach side'}"
+    elif intent == CONTACT:
+        words = "a sensor feels the barrier being touched"
+    elif intent == APPROACH:
+        words = f"comes nearer to the line at {abs(across_mps):.1f} m/s"
+    elif intent == WITHDRAW:
+        words = f"moves away from the line at {abs(across_mps):.1f} m/s"
+    elif intent == STILL:
+        words = f"has not moved for {stayed_s:.0f} s"
+    elif intent == LOITER:
+        words = f"has stayed within {LINGER_M:.0f} m for {stayed_s:.0f} s"
+    elif intent == ALONG:
+        towards = "higher" if speed_mps > 0 else "lower"
+        words = f"moves along the line at {abs(speed_mps):.1f} m/s towards {towards} chainage"
+    if vehicle:
+        return f"left a vehicle that stands beside; {words}" if words else "left a vehicle that stands beside"
+    return words

@@ -17,6 +17,10 @@ from linewatch.site.model import Site
 SECONDS_PER_DAY: Final = 86_400.0
 
 
+TOUCH: Final = 1
+STEPS: Final = 2
+
+
 class Kind(NamedTuple):
     """Assumed performance of one kind of sensor."""
 
@@ -28,22 +32,22 @@ class Kind(NamedTuple):
     """False detections a day: per kilometre of a span, per piece of a point sensor."""
     silence_speaks: bool
     """Whether no detection means anything: not for sensors that only report an event."""
-    touch: bool = False
-    """Whether it feels who touches the barrier, and who therefore hardly moves along the line."""
+    feels: int = 0
+    """1: it feels who touches the barrier, and who therefore hardly moves along the line; 2: it feels footsteps."""
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "fibre_das": Kind(0.5, 2.0, 50.0, silence_speaks=True),
+    "fibre_das": Kind(0.5, 2.0, 50.0, silence_speaks=True, feels=STEPS),
     # A fence cable feels who touches the fence, not who stands before it.
-    "fibre_vibration": Kind(0.3, 1.0, 50.0, silence_speaks=True, touch=True),
-    "geophone": Kind(0.5, 2.0, 5.0, silence_speaks=True),
+    "fibre_vibration": Kind(0.3, 1.0, 50.0, silence_speaks=True, feels=TOUCH),
+    "geophone": Kind(0.5, 2.0, 5.0, silence_speaks=True, feels=STEPS),
     "pir": Kind(0.8, 1.0, 2.0, silence_speaks=False),
     # A beam reports the moment of crossing it.
     "microwave": Kind(0.9, 1.0, 1.0, silence_speaks=False),
     "radio_link": Kind(0.5, 2.0, 5.0, silence_speaks=True),
     "radar": Kind(0.8, 1.0, 100.0, silence_speaks=True),
     "camera": Kind(0.8, 1.0, 50.0, silence_speaks=True),
-    "contact": Kind(0.95, 1.0, 0.5, silence_speaks=False, touch=True),
+    "contact": Kind(0.95, 1.0, 0.5, silence_speaks=False, feels=TOUCH),
 }
 MOST_DETECT: Final = 0.99
 SCAN_GUARD_M: Final = 20.0
@@ -80,17 +84,18 @@ class Watch:
             np.array(far_per_day, dtype=np.float64) / SECONDS_PER_DAY * look_s / width_m
         )
         speaks = np.array([kind.silence_speaks for kind in kinds], dtype=bool)
-        self.touch: NDArray[np.bool_] = np.array([kind.touch for kind in kinds], dtype=bool)
+        self.feels: NDArray[np.int64] = np.array([kind.feels for kind in kinds], dtype=np.int64)
+        self.touch: NDArray[np.bool_] = self.feels == TOUCH
         in_service = np.array([sensor.state == "in_service" for sensor in sensors], dtype=bool)
         self.silence_per_s: NDArray[np.float64] = np.where(speaks & in_service, -np.log1p(-self.detect) / look_s, 0.0)
         self.colour: NDArray[np.int64] = _colours(self.from_m - SCAN_GUARD_M, self.to_m + SCAN_GUARD_M)
 
     def facts_for(self, touch_speed_mps: float, top_speed_mps: float) -> list[tuple[float, ...]]:
-        """By sensor: its index, clutter_per_m, look_s, detect, variance of a first speed, and touch."""
+        """By sensor: its index, clutter_per_m, look_s, detect, variance of a first speed, and what it feels."""
         slow, fast = touch_speed_mps**2, top_speed_mps**2 / 3.0
         speed = np.where(self.touch, slow, fast)
-        index, touch = np.arange(float(len(self.ids))), self.touch.astype(np.float64)
-        columns = (index, self.clutter_per_m, self.look_s, self.detect, speed, touch)
+        index, feels = np.arange(float(len(self.ids))), self.feels.astype(np.float64)
+        columns = (index, self.clutter_per_m, self.look_s, self.detect, speed, feels)
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
     def blind(self, outages: tuple[Outage, ...]) -> NDArray[np.float64]:

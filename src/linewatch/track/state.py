@@ -121,7 +121,7 @@ MEASUREMENT: Final = np.dtype(
         ("count_high", "i4"),
         ("sensor", "i4"),
         ("scan", "i4"),
-        ("touch", "i4"),  # 1: its sensor feels who touches the barrier
+        ("feels", "i4"),  # what its sensor feels: `TOUCH`, `STEPS` or neither
         ("pieces", "i4"),  # detections of one frame that it was gathered from
     ]
 )

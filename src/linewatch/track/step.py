@@ -277,7 +277,7 @@ class TrackStep:
         ended: tuple[str, ...] = (),
     ) -> list[Track]:
         columns = zip(*(tracks[field].tolist() for field in REASON_FIELDS), strict=True)
-        reasons = tuple(reason_of(dict(zip(REASON_FIELDS, row, strict=True))) for row in columns)
+        reasons = tuple(reason_of(*row) for row in columns)
         return report.records(
             tracks, seen, self._section.name, self._line, self._watch, known=known, reasons=reasons, ended=ended
         )

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from linewatch.track.group import hear_size
+from linewatch.track.performance import TOUCH
 from linewatch.track.state import N_ACTS, N_MOVERS
 
 MEMORY: Final = 0.1  # of the running means that tell one mover with two tracks from two movers
@@ -136,7 +137,7 @@ def take_stretch(track: Any, z: Any) -> None:
         track.extent_ns = z.time_ns
         track.extent_s = z.duration_s
         track.extent_sigma_m = math.sqrt(z.variance_m2)
-        track.spread = 1 - z.touch
+        track.spread = z.feels != TOUCH
 
 
 @njit(cache=True, nogil=True)
