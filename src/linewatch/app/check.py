@@ -27,8 +27,8 @@ def _settings(path: str) -> list[Problem]:
     if path == REFERENCE or not file.is_file():
         return []
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError):
         return []  # told by the site's own check
     tables: list[tuple[str, Any]] = [("settings", document.get("settings", {}))]
     sections = document.get("section", [])

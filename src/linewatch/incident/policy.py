@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from linewatch.incident import words
+from linewatch.incident.welfare import WelfareSettings
 from linewatch.records import ACTS, MOVERS, Incident, Outage, Track, derive_kind, incident_id, quantise
 from linewatch.records.vocabulary import Act, Concern, Intent, Kind, Mover
 from linewatch.site.model import Site
@@ -51,6 +52,8 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Shortest stretch whose outage is an incident of its own."""
     escalate_after_s: tuple[float, ...] = (60.0, 120.0, 300.0, 900.0)
     """Time without an acknowledgement until the next escalation, by priority 1 to 4; 5 does not escalate."""
+    welfare: WelfareSettings = WelfareSettings()
+    """When stillness becomes a concern."""
     escalations: int = 3
     """How often an incident is escalated at most."""
 
@@ -125,8 +128,8 @@ def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int) -> Inc
     """The incident as its track stands now; the same object where nothing a person would see has changed."""
     kind, probability, mover, act = judge(site, track)
     tracks = incident.tracks if track.id in incident.tracks else (*incident.tracks, track.id)
-    # What was once known to be on the barrier stays so: contact does not end by walking away from it.
-    if PRIORITY[kind] > PRIORITY[incident.kind]:
+    # What was once known to be on the barrier stays so, and so does distress: neither ends by walking away from it.
+    if PRIORITY[kind] > PRIORITY[incident.kind] or incident.concern == "distress":
         kind, probability, mover, act = incident.kind, incident.kind_probability, incident.mover, incident.act
     sensors = tuple(sorted({*incident.sensors, *track.sensors}))
     new = quantise(
@@ -146,12 +149,18 @@ def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int) -> Inc
             count_high=max(track.count_high, incident.count_high),
             priority=PRIORITY[kind],
             sensors=sensors,
-            reason=words.of_track(site, msgspec.structs.replace(track, sensors=sensors)),
+            reason=_reason(site, incident, msgspec.structs.replace(track, sensors=sensors)),
             tracks=tracks,
         )
     )
     unchanged = msgspec.structs.replace(new, updated_ns=incident.updated_ns) == incident
     return incident if unchanged else new
+
+
+def _reason(site: Site, incident: Incident, track: Track) -> str:
+    """The track in words; a distress keeps what raised it in front."""
+    said = words.of_track(site, track)
+    return said if incident.concern != "distress" else f"{incident.reason.split('; ', 1)[0]}; {said}"
 
 
 def from_outage(site: Site, outage: Outage, tick_ns: int, settings_id: str) -> Incident:

@@ -5,12 +5,15 @@ import msgspec
 from linewatch.incident import policy
 from linewatch.incident.lifecycle import Refusal, apply_act, apply_system_move
 from linewatch.incident.policy import IncidentSettings
+from linewatch.incident.welfare import Vigil, concern, raised, watched
 from linewatch.incident.witnesses import Witnesses
 from linewatch.ports import Batch
-from linewatch.records import Health, Incident, OperatorAct, Outage, Record, Tick, Track
+from linewatch.records import Health, Incident, OperatorAct, Outage, Record, Tick, Track, Weather
 from linewatch.site.model import Site
 
 _NS_PER_S = 1_000_000_000
+_SAME_PLACE_M = 10.0
+"""So near, two tracks one after the other are one event, whoever saw them."""
 _OPEN = frozenset({"raised", "acknowledged", "assessed", "responding", "returned", "shelved"})
 
 
@@ -29,6 +32,10 @@ class IncidentStepState(msgspec.Struct):
     """Outages that are open, by id."""
     by_outage: dict[str, str]
     """Incident by outage id."""
+    vigils: dict[str, Vigil]
+    """What is remembered of the people of each incident that a track raised."""
+    weather: dict[str, Weather]
+    """Latest weather by line and stretch."""
     waiting_since_ns: dict[str, int]
     """Since when an unacknowledged incident waits for its next escalation."""
 
@@ -47,7 +54,7 @@ class IncidentStep:
 
     def initial(self) -> IncidentStepState:
         """No incidents."""
-        return IncidentStepState({}, {}, {}, {}, {}, {}, {})
+        return IncidentStepState(**{name: {} for name in IncidentStepState.__struct_fields__})
 
     def step(self, state: IncidentStepState, batch: Batch, tick: Tick) -> tuple[IncidentStepState, tuple[Record, ...]]:
         """People's moves first, then tracks and outages, then what time alone brings about."""
@@ -63,7 +70,10 @@ class IncidentStep:
                 self._track(state, item, tick)
             elif isinstance(item, Outage):
                 self._outage(state, item, tick)
+            elif isinstance(item, Weather):
+                state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
         self._raise_outages(state, tick)
+        self._look_after(state, tick)
         self._return_to_normal(state, tick)
         self._escalate(state, tick)
         changed = [incident for key, incident in sorted(state.incidents.items()) if before.get(key) is not incident]
@@ -105,6 +115,7 @@ class IncidentStep:
                 incident = reopened
                 state.waiting_since_ns[incident.id] = tick.time_ns
         self._count_live(state, incident.id, track)
+        state.vigils[incident.id] = watched(state.vigils.get(incident.id), track, self.settings.welfare)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
 
@@ -137,7 +148,8 @@ class IncidentStep:
         for key, incident in sorted(state.incidents.items()):
             gap_m = max(track.from_m - incident.to_m, incident.from_m - track.to_m)
             fresh = track.last_ns - state.fed_ns.get(key, 0) <= self.settings.join_gap_s * _NS_PER_S
-            same = incident.line == track.line and set(track.sensors) & set(incident.sensors)
+            shared = bool(set(track.sensors) & set(incident.sensors)) or gap_m <= _SAME_PLACE_M
+            same = incident.line == track.line and shared
             orphan = state.live_tracks.get(key, 0) == 0 and incident.tracks
             if same and orphan and fresh and gap_m <= self.settings.join_gap_m:
                 return key
@@ -168,10 +180,25 @@ class IncidentStep:
             state.by_outage[key] = incident.id
             state.waiting_since_ns[incident.id] = tick.time_ns
 
+    def _look_after(self, state: IncidentStepState, tick: Tick) -> None:
+        """Raise to distress whoever has not moved for too long, or was lost from sight after stopping."""
+        for key, vigil in sorted(state.vigils.items()):
+            incident = state.incidents[key]
+            if incident.concern == "distress":
+                continue
+            reason = concern(vigil, self._weather_at(state, incident.line, vigil.anchor_m), tick, self.settings.welfare)
+            if reason:
+                state.incidents[key] = raised(incident, reason, tick)
+                state.waiting_since_ns[key] = tick.time_ns
+
+    def _weather_at(self, state: IncidentStepState, line: str, chainage_m: float) -> Weather | None:
+        here = [w for w in state.weather.values() if w.line == line and w.from_m <= chainage_m <= w.to_m]
+        return max(here, key=lambda w: w.time_ns, default=None)
+
     def _return_to_normal(self, state: IncidentStepState, tick: Tick) -> None:
         quiet_ns = round(self.settings.return_s * _NS_PER_S)
         for key, incident in sorted(state.incidents.items()):
-            idle = bool(incident.tracks) and state.live_tracks.get(key, 0) == 0
+            idle = bool(incident.tracks) and state.live_tracks.get(key, 0) == 0 and incident.concern != "distress"
             if idle and incident.state == "raised" and tick.time_ns - state.fed_ns[key] >= quiet_ns:
                 returned = apply_system_move(incident, "return", tick.time_ns)
                 assert isinstance(returned, Incident)
@@ -196,6 +223,6 @@ class IncidentStep:
             if incident.state in _OPEN:
                 continue
             del state.incidents[key]
-            for name in ("fed_ns", "live_tracks", "waiting_since_ns"):
+            for name in ("fed_ns", "live_tracks", "vigils", "waiting_since_ns"):
                 getattr(state, name).pop(key, None)
             state.by_outage = {o: i for o, i in state.by_outage.items() if i != key}

@@ -19,9 +19,7 @@ class Witnesses:
         self._kinds: dict[str, NDArray[np.str_]] = {}
         for line in site.lines:
             watching = [
-                s
-                for s in site.sensors
-                if s.line == line.id and s.state == "in_service" and s.kind not in _POINT_KINDS
+                s for s in site.sensors if s.line == line.id and s.state == "in_service" and s.kind not in _POINT_KINDS
             ]
             extents = np.array([s.extent_m() for s in watching], dtype=np.float64).reshape(-1, 2)
             self._ends[line.id] = (extents[:, 0], extents[:, 1])
