@@ -111,9 +111,8 @@ def swap_two_rows(connection: sqlite3.Connection, chance: random.Random) -> str:
         where = " AND ".join(f"{name} = ?" for name in keys)
         assign = ", ".join(f"{name} = ?" for name in others)
         for place, values in ((one, other), (other, one)):
-            connection.execute(
-                f"UPDATE {table} SET {assign} WHERE {where}", (*values[len(keys) :], *place[: len(keys)])
-            )  # noqa: S608
+            statement = f"UPDATE {table} SET {assign} WHERE {where}"  # noqa: S608
+            connection.execute(statement, (*values[len(keys) :], *place[: len(keys)]))
         return f"{one[: len(keys)]} and {other[: len(keys)]} changed places in {table}"
 
 

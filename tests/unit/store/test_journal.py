@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linewatch.errors import ChainError, InputError, StoreError
-from linewatch.ports import JournalReader, JournalWriter
+from linewatch.ports import JournalReader, JournalWriter, Positions
 from linewatch.records import canonical_bytes, from_bytes
-from linewatch.store import journal as journal_module
 from linewatch.store import AuditEntry, Signer, open_store
+from linewatch.store import journal as journal_module
 from linewatch.store.notes import decode_note
 from linewatch.store.schema import DATABASE
 from tests.unit.store.writing import (
@@ -30,12 +30,18 @@ from tests.unit.store.writing import (
 RECORD_CHAIN = "SELECT e.*, p.* FROM record_entry e JOIN record_payload p ON p.seq = e.seq ORDER BY e.seq"
 
 
+def written(writer: JournalWriter) -> Positions | None:
+    return writer.positions()
+
+
+def head_read(reader: JournalReader) -> str:
+    return reader.head()
+
+
 def test_a_journal_is_the_writer_and_the_reader_that_the_ports_ask_for(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
-        writer: JournalWriter = journal
-        reader: JournalReader = journal
-        assert writer.positions() is None
-        assert len(reader.head()) == 64
+        assert written(journal) is None
+        assert len(head_read(journal)) == 64
 
 
 def test_entries_come_back_in_order_with_their_canonical_bytes(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_any_edit_of_anything_that_can_be_read_is_found(kept: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("statement", "found"),
     [
-        ("UPDATE record_entry SET header = CAST(header || x'00' AS BLOB) WHERE seq = 9", "record entry 9: its columns are not what"),
+        ("UPDATE record_entry SET header = zeroblob(9) WHERE seq = 9", "record entry 9: its columns are not what"),
         ("UPDATE record_entry SET key = 'x' WHERE seq = 9", "record entry 9: its columns are not what its header says"),
         ("UPDATE record_entry SET tick = 1 WHERE seq = 9", "record entry 9: its columns are not what its header says"),
         ("UPDATE record_entry SET hash = zeroblob(32) WHERE seq = 9", "record entry 9: its header, commitment or hash"),
