@@ -160,7 +160,7 @@ def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int) -> Inc
 def _reason(site: Site, incident: Incident, track: Track) -> str:
     """The track in words; a distress keeps what raised it in front."""
     said = words.of_track(site, track)
-    return said if incident.concern != "distress" else f"{incident.reason.split('; ', 1)[0]}; {said}"
+    return said if incident.concern != "distress" else f"{incident.reason.split('. ', 1)[0]}. {said}"
 
 
 def from_outage(site: Site, outage: Outage, tick_ns: int, settings_id: str) -> Incident:

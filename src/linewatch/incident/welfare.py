@@ -59,7 +59,7 @@ def felt_c(temperature_c: float, wind_mps: float) -> float:
     """Wind chill in degrees Celsius.
 
     Formula of the 2001 joint action group (Osczevski and Bluestein, Bull. Am. Meteorol. Soc. 86, 2005), for a dry face
-    walking in the open, valid from -50 to 5 degrees Celsius and wind above 1.3 m/s at 10 m; outside, the air temperature.
+    walking in the open, valid from -50 to 5 degrees Celsius and wind above 1.3 m/s at 10 m; elsewhere the air's.
     """
     wind_kmh = 3.6 * wind_mps
     if temperature_c > 5.0 or wind_kmh < 4.8:
@@ -116,5 +116,5 @@ def raised(incident: Incident, reason: str, tick: Tick) -> Incident:
         priority=1,
         state="raised" if incident.state == "returned" else incident.state,
         updated_ns=tick.time_ns,
-        reason=f"{reason}; {incident.reason}",
+        reason=f"{reason}. {incident.reason}",
     )

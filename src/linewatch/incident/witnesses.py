@@ -1,10 +1,14 @@
 """Who else could have seen it: whether a stretch has a second witness, and whether it has spoken."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from linewatch.records import Track
 from linewatch.site.model import Site
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Sensors that speak only when something happens right at them: their silence tells nothing about a stretch.
 _POINT_KINDS = frozenset({"pir", "contact", "microwave", "radio_link"})
