@@ -211,9 +211,8 @@ def _reports(
     unknown = np.full(n, np.nan)
     width_m, at_m, range_m = kind.width_m[sensor], kind.at_m[sensor], kind.range_m[sensor]
     span, view = (width_m > 0) & (kind.kind not in LINKS), kind.kind in ("radar", "camera")
-    reach_m = np.minimum(range_m, 25.0) if kind.kind == "geophone" else range_m
-    sigma_m = np.where(span, np.hypot(width_m / math.sqrt(12.0), 0.5), 2.0 if view else reach_m / math.sqrt(3.0))
-    usual_m = np.where(span, np.maximum(width_m / 2.0, strength_db - DETECTABLE_DB), 0.5 if view else reach_m)
+    sigma_m = np.where(span, np.hypot(width_m / math.sqrt(12.0), 0.5), 2.0 if view else range_m / math.sqrt(3.0))
+    usual_m = np.where(span, np.maximum(width_m / 2.0, strength_db - DETECTABLE_DB), 0.5 if view else range_m)
     offset_m = np.clip(rng.normal(15.0, 20.0, n), -40.0, 80.0) if view else unknown
     act = np.full(n, UNKNOWN_MOVER)
     if MANNERS[kind.kind].sees_acts:

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DETECTABLE_DB: Final = 10.0
-NOTHING_DB: Final = -99.0
+NOTHING_DB: Final = -999.0
 
 # Attenuation of ground waves at 25 Hz by terrain, dB per metre: 8.686 pi f / (Q c) with quality Q from 10 (soft, wet)
 # to 30 (firm) and speed c from 150 to 350 m/s (*assumed* ranges for near-surface soil).
@@ -149,7 +149,10 @@ def fence_db(sight: Sight, air: Air) -> Floats:
 
 
 _RADAR_DB: Final = _table(
-    (-40.0, 0.0, 0.0, -10.0), (-20.0, 13.0, 13.0, 10.0), (-40.0, -3.0, -1.0, -9.0), (0.0, 25.0, 25.0, 20.0)
+    (NOTHING_DB, 0.0, 0.0, -10.0),
+    (NOTHING_DB, 13.0, 13.0, 10.0),
+    (NOTHING_DB, -3.0, -1.0, -9.0),
+    (NOTHING_DB, 25.0, 25.0, 20.0),
 )
 
 

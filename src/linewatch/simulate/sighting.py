@@ -313,12 +313,11 @@ def _measured(
         return out | _by_view(kind, found, rows, sensor, rng)
     if kind.kind in LINKS:
         out |= {"offset_m": kind.offset_m[sensor], "offset_sigma_m": np.full(n, 2.5)}
-    reach_m = np.minimum(range_m, 25.0) if kind.kind == "geophone" else range_m
     # "Somewhere within reach": the standard deviation of an even chance over it.
     return out | {
         "chainage_m": at_m,
-        "chainage_sigma_m": np.maximum(reach_m / math.sqrt(3.0), 0.5),
-        "half_extent_m": reach_m,
+        "chainage_sigma_m": np.maximum(range_m / math.sqrt(3.0), 0.5),
+        "half_extent_m": range_m,
     }
 
 
