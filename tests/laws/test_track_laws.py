@@ -12,6 +12,7 @@ from linewatch.records.state import freeze, thaw
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
 from linewatch.track import TrackerState, TrackStep
+from linewatch.track.state import rows_of
 from tests.unit.track.scenes import START_NS, Bench, S, fence_line, radar
 
 FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -146,8 +147,6 @@ def test_a_late_detection_of_the_window_leaves_the_same_movers(found: list[Detec
 
 
 def _column(state: TrackerState, field: str) -> np.ndarray:
-    from linewatch.track.state import rows_of
-
     return rows_of(state.known)[field]
 
 

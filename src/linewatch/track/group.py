@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from linewatch.track.performance import STEPS, TOUCH
 
+RESOLVED_M: Final = 5.0  # a stretch narrower than this is one body that its sensor shows apart: never gathered
 GAP_M: Final = 10.0  # nearer than this to each other, stretches of one frame are one
 HOLD_S: Final = 10.0  # time over which the means run: a group that grows is noticed within it
 # log(width in m) = WIDTH[0] + WIDTH[1] * log(number), and the standard deviation of log(number) given the width.
@@ -32,7 +33,8 @@ NO_MORE_THAN: Final = 5_000.0
 def gather(scan: NDArray[Any]) -> NDArray[Any]:
     """The scan with detections of one sensor and moment whose stretches nearly touch made into one.
 
-    Points are left alone, and so is what a sensor that feels touch gives, or what differs in offset by over 3 sigma.
+    What is narrower than `RESOLVED_M` is left alone, and so is what a sensor that feels touch gives, or what differs
+    in offset by more than 3 sigma.
     """
     n = len(scan)
     out = scan.copy()
@@ -40,9 +42,9 @@ def gather(scan: NDArray[Any]) -> NDArray[Any]:
     for j in range(n):
         z = scan[j]
         joins = False
-        if last >= 0 and z.to_m > z.from_m and z.feels != TOUCH:
+        if last >= 0 and z.to_m - z.from_m >= RESOLVED_M and z.feels != TOUCH:
             a = out[last]
-            joins = a.sensor == z.sensor and a.time_ns == z.time_ns and a.feels != TOUCH and a.to_m > a.from_m
+            joins = a.sensor == z.sensor and a.time_ns == z.time_ns and a.to_m - a.from_m >= RESOLVED_M
             joins = joins and z.from_m - a.to_m <= GAP_M and a.vendor == z.vendor
             if joins and not math.isnan(a.offset_m) and not math.isnan(z.offset_m):
                 dy = a.offset_m - z.offset_m
@@ -112,4 +114,4 @@ def count(tracks: NDArray[Any], width: Any, power: Any) -> None:
         if narrow:
             # One strong walker beside the sensor is as loud as a small group: the stretch says no more than at most.
             most = math.exp((math.log(LEAST_WIDTH_M) - width[0]) / width[1])
-            track.count_low, track.count_high = 1, min(track.count_high, int(math.ceil(most)))
+            track.count_low, track.count_high = 1, min(track.count_high, math.ceil(most))
