@@ -19,11 +19,11 @@ _CROWDED = (
     _HEAD
     + """
 [[load]]
-detections_per_s = 3700.0
+detections_per_s = 4000.0
 [[mover]]
 who = "person"
 name = "walker"
-times = 650
+times = 850
 at = "00:00:00"
 where = "anywhere"
 offset_m = 12.0
