@@ -49,7 +49,7 @@ def test_a_key_file_with_something_else_in_it_is_refused(tmp_path: Path, make: o
     path = tmp_path / "secret"
     path.write_bytes(b"not a key\xff")
     path.chmod(0o600)
-    with pytest.raises(StoreError, match="secret: found .* allowed: "):
+    with pytest.raises(StoreError, match=r"secret: found .* allowed: "):
         make(path)  # type: ignore[operator]
 
 
