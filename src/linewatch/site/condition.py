@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.records import Outage, Weather
+from linewatch.site.grid import Grid, Stretch
 from linewatch.site.model import Line
 from linewatch.site.performance import FAMILIES, HEADS, SWAMPED_DB, common_cause_fraction, terrain_db, weather_loss
-from linewatch.site.reach import steps_between
 from linewatch.site.sensor import Sensor
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Stretch = tuple[int, int]
-"""First step and step after the last."""
 
 
 class RaisedFloor(msgspec.Struct, frozen=True):
@@ -153,7 +151,7 @@ def _within(stretch: Stretch, part: Stretch) -> slice:
     return slice(low, max(low, high))
 
 
-def sensor_condition(number: int, sensor: Sensor, reach: Stretch, grid: "Grid", index: "Index") -> SensorCondition:
+def sensor_condition(number: int, sensor: Sensor, reach: Stretch, grid: Grid, index: "Index") -> SensorCondition:
     """What the condition means to one sensor that reaches these steps."""
     outages = tuple(
         (
@@ -173,26 +171,6 @@ def sensor_condition(number: int, sensor: Sensor, reach: Stretch, grid: "Grid", 
         floors=tuple(each for each in floors if each[0][1] > each[0][0] and each[1] > 0.0),
         masks=tuple(each for each in masks if each[0][1] > each[0][0]),
     )
-
-
-class Grid(msgspec.Struct, frozen=True):
-    """The steps of a line."""
-
-    step_m: float
-    """Length of a step."""
-    steps: int
-    """How many."""
-
-    def between(self, from_m: float, to_m: float) -> Stretch:
-        """Steps whose middles lie in [from, to)."""
-        low = 0 if from_m == -np.inf else from_m
-        high = self.steps * self.step_m if to_m == np.inf else to_m
-        return steps_between(low, high, self.step_m, self.steps)
-
-    def cut(self, stretch_m: tuple[float, float], part: Stretch) -> Stretch:
-        """The same, cut to a part of the line."""
-        low, high = self.between(*stretch_m)
-        return max(low, part[0]), min(high, part[1])
 
 
 class Index(msgspec.Struct, frozen=True):

@@ -260,30 +260,32 @@ def _family_at(field: PdField, family: int, step: int) -> FamilyView:
 
 
 def reason(views: Sequence[SensorView], mover: Watched) -> str:
-    """Why a metre is watched as it is, in one line of words, from all sensors that reach it."""
+    """Why a metre is watched as it is, in one line of words, from all sensors that reach it: first what is lost."""
     if not views:
         return "no sensor reaches here"
+    words = _lost_in_words(views)
     counting = sorted((view for view in views if view.pd[mover] > 0.0), key=lambda view: (-view.pd[mover], view.sensor))
-    words = []
-    if counting:
-        best = counting[0]
-        many = "1 sensor counts" if len(counting) == 1 else f"{len(counting)} sensors count"
-        words.append(f"{many}, best {best.sensor} (Pd {best.pd[mover]:.2f})")
-        if best.weather_db >= _TELLING_DB:
-            words.append(f"weather and light take {best.weather_db:.0f} dB from it")
-        elif best.terrain_db >= _TELLING_DB:
-            words.append(f"terrain takes {best.terrain_db:.0f} dB from it")
-    else:
-        words.append("no sensor counts here")
+    if not counting:
+        return "; ".join([*words, "no sensor counts here"])
+    best = counting[0]
+    many = "1 sensor counts," if len(counting) == 1 else f"{len(counting)} sensors count, best"
+    words.append(f"{many} {best.sensor} (Pd {best.pd[mover]:.2f})")
+    if best.weather_db >= _TELLING_DB:
+        words.append(f"weather and light take {best.weather_db:.0f} dB from it")
+    elif best.terrain_db >= _TELLING_DB:
+        words.append(f"terrain takes {best.terrain_db:.0f} dB from it")
+    return "; ".join(words)
+
+
+def _lost_in_words(views: Sequence[SensorView]) -> list[str]:
+    """What would watch here but does not count now, told once for all that have the same cause."""
     lost: dict[str, list[str]] = {}
     for view in views:
         if not view.counts and view.distance_m is not None:
             lost.setdefault(view.why, []).append(view.sensor)
-    words += [
-        f"{names[0] if len(names) == 1 else f'{names[0]} and {len(names) - 1} more'} {why}"
-        for why, names in list(lost.items())[:_MOST_NAMED]
-    ]
+    words = []
+    for why, names in list(lost.items())[:_MOST_NAMED]:
+        who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        words.append(f"{who} {why}")
     rest = sum(len(names) for names in list(lost.values())[_MOST_NAMED:])
-    if rest:
-        words.append(f"{rest} more do not count")
-    return "; ".join(words)
+    return [*words, f"{rest} more do not count"] if rest else words

@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.records import Outage, WalkTest, Weather
-from linewatch.site.condition import Condition, Grid, Mask, RaisedFloor, Stretch
+from linewatch.site.condition import Condition, Mask, RaisedFloor
+from linewatch.site.grid import Stretch, grid_of
 from linewatch.site.model import Line, Site
 from linewatch.site.performance import FAMILIES, WATCHED, Watched
-from linewatch.site.reach import reach_of, steps_of
+from linewatch.site.reach import reach_of
 from linewatch.site.sensing import Sensing
 from linewatch.site.walk_test import Measured, Unused, measured_of
 
@@ -58,11 +59,11 @@ class PdField:
         """
         self.site = site
         self.line: Line = site.lines[0] if line is None else site.line(line)
-        self.grid = Grid(step_m, steps_of(self.line, step_m))
+        self.grid = grid_of(self.line, step_m)
         self.widths_m: Floats = np.full(self.grid.steps, step_m)
         """(steps,) length of every step; the last one may be shorter than the others."""
         self.widths_m[-1] = self.line.length_m - (self.grid.steps - 1) * step_m
-        self.sensing = Sensing(self.line, self.grid, reach_of(site, self.line, step_m))
+        self.sensing = Sensing(self.line, self.grid, reach_of(site, self.line, self.grid))
         self._family = np.ones((len(FAMILIES), len(WATCHED), self.grid.steps), dtype=np.float32)
         self._miss = np.ones((len(WATCHED), self.grid.steps), dtype=np.float32)
         self._scratch = np.ones((len(WATCHED), _CHUNK), dtype=np.float32)

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from linewatch.records.vocabulary import SensorKind
 from linewatch.site.catalogue import CATALOGUE, Offer, candidates_of
-from linewatch.site.condition import Condition, Stretch
+from linewatch.site.condition import Condition
 from linewatch.site.gaps import NOT_WATCHED_BELOW, metres_below, place_near
+from linewatch.site.grid import Stretch
 from linewatch.site.pd_field import PdField
 from linewatch.site.performance import FAMILIES, WATCHED, Watched, family_of
 from linewatch.site.reach import reach_of_sensors
@@ -159,7 +160,7 @@ class _Candidates:
     def __init__(self, field: PdField, offers: Sequence[Offer]) -> None:
         sensors, of = candidates_of(field.line, offers)
         cost = {sensor.id: offer.cost for sensor, offer in zip(sensors, of, strict=True)}
-        reach = reach_of_sensors(sensors, field.line, field.grid.step_m)
+        reach = reach_of_sensors(sensors, field.line, field.grid)
         self.sensing = Sensing(field.line, field.grid, reach)
         held = field.condition
         self.sensing.settle(Condition(weather=held.weather, light_fraction=held.light_fraction))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.site.geometry import geometry_of
+from linewatch.site.grid import Grid
 from linewatch.site.model import Line, Site
 from linewatch.site.performance import KINDS, gain_db
 from linewatch.site.sensor import Sensor
@@ -49,32 +50,19 @@ class Reach(msgspec.Struct, frozen=True):
         return slice(int(self.start[number]), int(self.start[number + 1]))
 
 
-def step_of(chainage_m: float, step_m: float, steps: int) -> int:
-    """The first step whose middle lies at or beyond a chainage, cut to 0 ... steps."""
-    return int(min(max(np.ceil(chainage_m / step_m - 0.5), 0), steps))
-
-
-def steps_between(from_m: float, to_m: float, step_m: float, steps: int) -> tuple[int, int]:
-    """First step and step after the last of those whose middles lie in [from, to)."""
-    return step_of(from_m, step_m, steps), step_of(to_m, step_m, steps)
-
-
-def reach_of(site: Site, line: Line, step_m: float, strip_m: tuple[float, float] = STRIP_M) -> Reach:
+def reach_of(site: Site, line: Line, grid: Grid, strip_m: tuple[float, float] = STRIP_M) -> Reach:
     """The reach of every sensor that stands on a line."""
     sensors = sorted((sensor for sensor in site.sensors if sensor.line == line.id), key=lambda sensor: sensor.id)
-    return reach_of_sensors(sensors, line, step_m, strip_m)
+    return reach_of_sensors(sensors, line, grid, strip_m)
 
 
 def reach_of_sensors(
-    sensors: Sequence[Sensor], line: Line, step_m: float, strip_m: tuple[float, float] = STRIP_M
+    sensors: Sequence[Sensor], line: Line, grid: Grid, strip_m: tuple[float, float] = STRIP_M
 ) -> Reach:
     """The same for sensors given one by one, in their order; a sensor may be one that the site does not have yet."""
-    steps = steps_of(line, step_m)
-    ends = np.array([steps_between(*stretch_m(sensor), step_m, steps) for sensor in sensors], dtype=np.int64).reshape(
-        -1, 2
-    )
+    ends = np.array([grid.between(*stretch_m(sensor)) for sensor in sensors], dtype=np.int64).reshape(-1, 2)
     owner, step = _ragged(ends)
-    chainage_m: Floats = (step + 0.5) * np.float64(step_m)
+    chainage_m: Floats = (step + 0.5) * np.float64(grid.step_m)
     distance_m = _distances(sensors, line, owner, chainage_m, strip_m)
     ends = _trimmed(ends, owner, step, np.isfinite(distance_m))
     inside = (step >= ends[owner, 0]) & (step < ends[owner, 1])
@@ -90,11 +78,6 @@ def reach_of_sensors(
         gain_db=_gains(sensors, owner, distance_m),
         idle=tuple(sensor for sensor, reaches in zip(sensors, some, strict=True) if not reaches),
     )
-
-
-def steps_of(line: Line, step_m: float) -> int:
-    """How many steps a line has; the last one may be shorter."""
-    return max(1, int(np.ceil(line.length_m / step_m - 1e-9)))
 
 
 def reach_m(sensor: Sensor) -> float:

@@ -10,15 +10,14 @@ from scipy.special import ndtr
 from linewatch.site.condition import (
     NOTHING,
     Condition,
-    Grid,
     SensorCondition,
-    Stretch,
     Surroundings,
     index_of,
     sensor_condition,
     stretch_of_outage,
     surroundings_of,
 )
+from linewatch.site.grid import Grid, Stretch
 from linewatch.site.model import Line
 from linewatch.site.performance import (
     FAMILIES,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.records.vocabulary import SensorKind
-from linewatch.site.condition import Stretch
 from linewatch.site.gaps import NOT_WATCHED_BELOW, chainages, place_near
+from linewatch.site.grid import Stretch
 from linewatch.site.pd_field import PdField, merged
 from linewatch.site.performance import Watched
 from linewatch.site.sensor import Sensor

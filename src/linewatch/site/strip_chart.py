@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.site.chart_words import Banner, draw_banner, draw_table
-from linewatch.site.condition import Stretch
 from linewatch.site.coverage import Coverage
 from linewatch.site.gaps import Cluster, Thresholds, states_of
+from linewatch.site.grid import Stretch
 from linewatch.site.performance import FAMILIES, WATCHED, Family, Watched, family_of
 from linewatch.site.sensor import Sensor
 from linewatch.site.svg import Drawing, number, width_of

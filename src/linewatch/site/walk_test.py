@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, expm1, xlogy
 
 from linewatch.records import WalkTest
-from linewatch.site.condition import Grid, Stretch
+from linewatch.site.grid import Grid, Stretch
 from linewatch.site.performance import WATCHED, Watched, watched_mover
 
 Floats = NDArray[np.float64]

@@ -1,0 +1,99 @@
+"""The picture: valid, the same every time, and it shows what is not watched."""
+
+import re
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from linewatch.site.coverage import Condition, Coverage, Thresholds
+from linewatch.site.model import Line, Place, Site
+from linewatch.site.strip_chart import nines, strip_chart
+from linewatch.site.svg import Drawing
+from tests.unit.site.coverage_sites import STORM, fibre, full_site, line_of, outage, point, site_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def words_in(picture: str) -> list[str]:
+    return [element.text or "" for element in ET.fromstring(picture).iter(f"{SVG}text")]  # noqa: S314 - our own text
+
+
+def filled(picture: str, fill: str) -> list[ET.Element]:
+    root = ET.fromstring(picture)  # noqa: S314 - our own text
+    return [element for element in root.iter(f"{SVG}rect") if element.get("fill") == fill]
+
+
+def test_the_picture_is_the_same_every_time() -> None:
+    condition = Condition(outages=(outage("das-a"),), weather=(STORM,))
+    assert strip_chart(Coverage(full_site(), condition=condition)) == strip_chart(
+        Coverage(full_site(), condition=condition)
+    )
+
+
+def test_the_picture_says_how_much_is_not_watched_and_where_and_why() -> None:
+    coverage = Coverage(site_of(fibre("a", 0.0, 1_000.0), fibre("b", 1_200.0, 3_000.0)))
+    words = words_in(strip_chart(coverage))
+    assert "200 m" in words
+    assert "km 1.000 - 1.200" in words
+    assert "no sensor reaches here" in words
+    assert {"gate 1", "post 2", "S01 open", "walking", "crawling", "group", "vehicle", "vibration"} <= set(words)
+    root = ET.fromstring(strip_chart(coverage))  # noqa: S314 - our own text
+    assert "Person walking: 200 m not watched" in (root.findtext(f"{SVG}desc") or "")
+
+
+def test_a_gap_of_one_metre_is_wide_enough_to_be_seen_even_on_a_long_line() -> None:
+    line = line_of(200_000.0)
+    site = site_of(fibre("a", 0.0, 100_000.0), fibre("b", 100_001.0, 200_000.0), line=line)
+    hatched = filled(strip_chart(Coverage(site)), "url(#gap)")
+    tall = [rect for rect in hatched if float(rect.get("height", "0")) > 50.0]
+    assert len(tall) == 1
+    assert float(tall[0].get("width", "0")) >= 3.0
+
+
+def test_meaning_is_never_in_colour_alone() -> None:
+    picture = strip_chart(Coverage(full_site(), condition=Condition(weather=(STORM,))))
+    assert {"gap", "weak"} == set(re.findall(r'<pattern id="(\w+)"', picture))
+    assert filled(picture, "url(#weak)")
+
+
+def test_a_line_that_is_watched_everywhere_says_so() -> None:
+    words = words_in(strip_chart(Coverage(site_of(fibre("a"), fibre("b"), fibre("c")))))
+    assert "Worst stretches for a person walking: no metre is below 0.5" in words
+    assert "Every metre has 0.9 or more." in words
+
+
+def test_thresholds_and_mover_can_be_chosen() -> None:
+    words = words_in(strip_chart(Coverage(site_of(fibre())), Thresholds(0.9, 0.95), "vehicle", title="Mine"))
+    assert words[0] == "Mine"
+    assert "not watched (Pd below 0.9)" in words
+    assert any(word.startswith("Worst stretches for a vehicle") for word in words)
+
+
+@pytest.mark.parametrize("length_m", [0.5, 3.0, 90.0, 40_000.0])
+def test_lines_of_any_length_can_be_drawn(length_m: float) -> None:
+    line = Line("main", length_m)
+    picture = strip_chart(Coverage(Site("bare", "UTC", (line,))))
+    assert "not watched" in words_in(picture)
+
+
+def test_names_with_signs_of_xml_do_no_harm() -> None:
+    line = Line("main", 500.0, places=(Place('<gate> & "post"', "gate", 250.0),))
+    picture = strip_chart(Coverage(Site("A & B <c>", "UTC", (line,), (point("p", "pir", 250.0),))))
+    assert "Coverage of A & B <c>" in words_in(picture)
+    assert '<gate> & "post"' in words_in(picture)
+
+
+def test_one_of_several_lines_is_named() -> None:
+    site = Site("two", "UTC", (Line("north", 100.0), Line("south", 200.0)))
+    assert "Coverage of two, line south" in words_in(strip_chart(Coverage(site, "south")))
+
+
+def test_the_scale_of_nines_rises_from_nothing_to_three_nines() -> None:
+    np.testing.assert_allclose(nines(np.array([0.0, 0.9, 0.99, 0.999, 1.0])), [0.0, 1 / 3, 2 / 3, 1.0, 1.0])
+
+
+def test_numbers_in_a_picture_are_rounded_and_have_no_negative_zero() -> None:
+    drawing = Drawing.blank(10, 10.26, "t", "d")
+    drawing.rect(-0.01, 1.04, 2.0, 3.149, fill_opacity=0.55)
+    assert '<rect x="0" y="1" width="2" height="3.1" fill-opacity="0.6" />' in drawing.to_text()
