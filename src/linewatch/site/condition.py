@@ -89,6 +89,12 @@ def in_force(outages: Iterable[Outage], time_ns: int) -> tuple[Outage, ...]:
     )
 
 
+def last_reported(weather: Iterable[Weather], time_ns: int) -> tuple[Weather, ...]:
+    """Weather reported up to a time; of several reports for one stretch only the last, since it replaces the others."""
+    past = sorted((spell for spell in weather if spell.time_ns <= time_ns), key=lambda spell: spell.time_ns)
+    return tuple({(spell.line, spell.from_m, spell.to_m): spell for spell in past}.values())
+
+
 def stretch_of_outage(outage: Outage, sensor: Sensor) -> tuple[float, float]:
     """Chainages between which an outage takes from a sensor: its channels, its stretch, or all of the sensor.
 

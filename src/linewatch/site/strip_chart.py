@@ -134,15 +134,7 @@ def _draw_pd(drawing: Drawing, row: _Row, pds: dict[Watched, Floats]) -> None:
     edges = _columns(row)
     for mover, tint in TINTS.items():
         share = nines(np.minimum.reduceat(pds[mover][: row.high], edges[:-1]))
-        course = [f"M{number(row.x(edges[0]))} {number(base)}"]
-        last = ""
-        for left, height in zip(edges[:-1].tolist(), share.tolist(), strict=True):
-            level = number(base - CHART * height)
-            if level != last:
-                course.append(f"H{number(row.x(left))}V{level}")
-                last = level
-        course.append(f"H{number(row.x(edges[-1]))}V{number(base)}Z")
-        drawing.path("".join(course), fill=tint)
+        drawing.path(_skyline(row, edges, CHART * share, base), fill=tint)
     marks = drawing.group(font_size=9.5, fill=FAINT, text_anchor="end")
     for pd, words in _MARKS:
         y = base - CHART * float(nines(np.array(pd)))
@@ -153,19 +145,28 @@ def _draw_pd(drawing: Drawing, row: _Row, pds: dict[Watched, Floats]) -> None:
     drawing.path(f"M{number(LEFT)} {number(base)}h{number(PLOT)}", stroke=INK, stroke_width=0.8)
 
 
+def _skyline(row: _Row, edges: NDArray[np.int64], height: Floats, base: float) -> str:
+    """An area of columns over a base line; relative moves on a grid of half pixels keep the file small."""
+    x = np.round((LEFT + PLOT * (edges - row.low) / (row.high - row.low)) * 10.0).astype(int)
+    y = np.round(height * 2.0).astype(int)
+    borders = np.concatenate(([0], np.flatnonzero(np.diff(y)) + 1, [len(y)]))
+    level = np.concatenate(([0], y[borders[:-1]], [0]))
+    moves = [f"M{number(x[0] / 10.0)} {number(base)}"]
+    for index, (left, right) in enumerate(pairwise(borders.tolist())):
+        moves.append(f"v{number((level[index] - level[index + 1]) / 2.0)}h{number((x[right] - x[left]) / 10.0)}")
+    return "".join([*moves, f"V{number(base)}z"])
+
+
 def _draw_gaps(drawing: Drawing, row: _Row, pd: Floats, thresholds: Thresholds, height: float) -> None:
     """Columns through the row wherever the chosen mover is not watched."""
     edges = _columns(row)
     states = np.maximum.reduceat(states_of(pd[: row.high], thresholds), edges[:-1])
+    columns = []
     for left, right in _spans_of(states == 2):
         x, width = _wide_enough(row.x(edges[left]), row.x(edges[right]), _LEAST_GAP_PX)
-        drawing.rect(x, row.top + 20.0, width, height, fill="url(#gap)", fill_opacity=0.5)
-        drawing.path(
-            f"M{number(x)} {number(row.top + 20.0)}v{number(height)}m{number(width)} 0v{number(-height)}",
-            stroke=GAP_INK,
-            stroke_width=0.6,
-            fill="none",
-        )
+        columns.append(f"M{number(x)} {number(row.top + 20.0)}h{number(width)}v{number(height)}h{number(-width)}z")
+    if columns:
+        drawing.path("".join(columns), fill="url(#gap)", fill_opacity=0.5, stroke=GAP_INK, stroke_width=0.6)
 
 
 def _wide_enough(left: float, right: float, least: float) -> tuple[float, float]:
@@ -218,9 +219,12 @@ def _draw_lanes(drawing: Drawing, row: _Row, pds: dict[Watched, Floats], thresho
         states = np.maximum.reduceat(states_of(pds[mover][: row.high], thresholds), edges[:-1])
         drawing.rect(LEFT, y, PLOT, LANE - 2.0, fill=WATCHED_FILL)
         for state, fill, least in ((1, "url(#weak)", 1.0), (2, "url(#gap)", _LEAST_GAP_PX)):
+            boxes: list[str] = []
             for left, right in _spans_of(states == state):
                 x, width = _wide_enough(row.x(edges[left]), row.x(edges[right]), least)
-                drawing.rect(x, y, width, LANE - 2.0, fill=fill)
+                boxes.append(f"M{number(x)} {number(y)}h{number(width)}v{number(LANE - 2.0)}h{number(-width)}z")
+            if boxes:
+                drawing.path("".join(boxes), fill=fill)
         labels.text(LEFT - 6, y + LANE - 2.6, NAMES[mover])
 
 

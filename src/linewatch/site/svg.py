@@ -76,7 +76,7 @@ class Drawing:
 
     def to_text(self) -> str:
         """The picture as an XML document."""
-        ET.indent(self._element, " ")
+        ET.indent(self._element, "")
         return ET.tostring(self._element, encoding="unicode") + "\n"
 
 

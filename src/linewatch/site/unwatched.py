@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.records import Outage, Weather
-from linewatch.site.condition import in_force
+from linewatch.site.condition import in_force, last_reported
 from linewatch.site.gaps import NOT_WATCHED_BELOW
 from linewatch.site.pd_field import PdField
 from linewatch.site.performance import Watched
@@ -124,7 +124,7 @@ def _integrate(
     out = _Sum(0.0, [], -1.0, from_ns, len(times_ns) - 1)
     everywhere = ((0, field.grid.steps),)
     for number, (begin_ns, end_ns) in enumerate(pairwise(times_ns)):
-        changed = field.update(outages=in_force(outages, begin_ns), weather=_reported(weather, begin_ns))
+        changed = field.update(outages=in_force(outages, begin_ns), weather=last_reported(weather, begin_ns))
         for low, high in changed if number else everywhere:
             here = slice(low, high)
             now = field.pd_between((low, high), mover) < below
@@ -146,12 +146,6 @@ def _events(from_ns: int, to_ns: int, outages: Sequence[Outage], weather: Sequen
     times = {outage.start_ns for outage in last} | {outage.end_ns for outage in last if outage.end_ns is not None}
     times |= {spell.time_ns for spell in weather}
     return sorted({from_ns, to_ns} | {time_ns for time_ns in times if from_ns < time_ns < to_ns})
-
-
-def _reported(weather: Sequence[Weather], time_ns: int) -> list[Weather]:
-    """Weather reported so far; of several reports for one stretch only the last, since it replaces the others."""
-    past = sorted((spell for spell in weather if spell.time_ns <= time_ns), key=lambda spell: spell.time_ns)
-    return list({(spell.line, spell.from_m, spell.to_m): spell for spell in past}.values())
 
 
 def _section_of_steps(field: PdField) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ def words_in(picture: str) -> list[str]:
 
 def filled(picture: str, fill: str) -> list[ET.Element]:
     root = ET.fromstring(picture)  # noqa: S314 - our own text
-    return [element for element in root.iter(f"{SVG}rect") if element.get("fill") == fill]
+    return [element for element in root.iter(f"{SVG}path") if element.get("fill") == fill]
 
 
 def test_the_picture_is_the_same_every_time() -> None:
@@ -45,10 +45,11 @@ def test_the_picture_says_how_much_is_not_watched_and_where_and_why() -> None:
 def test_a_gap_of_one_metre_is_wide_enough_to_be_seen_even_on_a_long_line() -> None:
     line = line_of(200_000.0)
     site = site_of(fibre("a", 0.0, 100_000.0), fibre("b", 100_001.0, 200_000.0), line=line)
-    hatched = filled(strip_chart(Coverage(site)), "url(#gap)")
-    tall = [rect for rect in hatched if float(rect.get("height", "0")) > 50.0]
+    columns = [path.get("d") or "" for path in filled(strip_chart(Coverage(site)), "url(#gap)")]
+    tall = [course for course in columns if float(re.findall(r"v(-?[\d.]+)", course)[0]) > 50.0]
     assert len(tall) == 1
-    assert float(tall[0].get("width", "0")) >= 3.0
+    assert tall[0].count("M") == 1
+    assert float(re.findall(r"h(-?[\d.]+)", tall[0])[0]) >= 3.0
 
 
 def test_meaning_is_never_in_colour_alone() -> None:
