@@ -38,8 +38,10 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Existence probability from which a confirmed track raises an incident."""
     lone_wait_s: float = 1.5
     """Where another kind of sensor watches too, a lone witness must go on for so long ..."""
-    lone_detections: int = 3
+    lone_detections: int = 4
     """... and detect so often, before its track raises an incident."""
+    agreeing_detections: int = 3
+    """Detections of a track that two kinds of sensor have seen: two weak ones meet by chance too often."""
     join_gap_m: float = 25.0
     """A new track this near to an open incident's stretch, and seen by the same sensors, joins it."""
     join_gap_s: float = 30.0
@@ -76,6 +78,9 @@ def judge(site: Site, track: Track) -> tuple[Kind, float, Mover, Act]:
     """Kind, its probability, mover and act of a track."""
     mover, p_mover = _likeliest(track.mover_probabilities, MOVERS, "unknown")
     act, p_act = _likeliest(track.act_probabilities, ACTS, "none")
+    if mover == "weather":
+        # Wind shakes a fence as a hand does; where it is taken for wind, what it does is no act.
+        act = "none"
     intent: Intent = track.intent
     contact = act == "none" and barrier_contact(site, track) and mover in ("person", "group", "unknown")
     if contact and intent in ("unknown", "still", "loiter"):

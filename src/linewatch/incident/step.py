@@ -123,8 +123,10 @@ class IncidentStep:
         """Sure that it is there, and borne out by a second witness wherever there could be one, or by going on."""
         if track.state != "confirmed" or track.existence_probability < self.settings.raise_probability:
             return False
-        if self.witnesses.agree(track) or not self.witnesses.could_agree(track):
+        if not self.witnesses.could_agree(track) and len(track.sensors) == 1:
             return True
+        if self.witnesses.agree(track):
+            return track.detections >= self.settings.agreeing_detections
         goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
         return goes_on_s >= self.settings.lone_wait_s and track.detections >= self.settings.lone_detections
 

@@ -64,7 +64,7 @@ def felt_c(temperature_c: float, wind_mps: float) -> float:
     wind_kmh = 3.6 * wind_mps
     if temperature_c > 5.0 or wind_kmh < 4.8:
         return temperature_c
-    power = wind_kmh**0.16
+    power: float = wind_kmh**0.16
     return 13.12 + 0.6215 * temperature_c - 11.37 * power + 0.3965 * temperature_c * power
 
 

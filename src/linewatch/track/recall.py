@@ -67,7 +67,7 @@ def keep_names(lived_again: Known, before: Known) -> tuple[Known, NDArray[np.boo
             lost[row] = True
             continue
         _pass_on(new, int(heirs[0]), old, row)
-    return Known(new, lived_again.seen, lived_again.movers, lived_again.outages), lost
+    return msgspec.structs.replace(lived_again, tracks=new), lost
 
 
 def _pass_on(new: NDArray[Any], heir: int, old: NDArray[Any], row: int) -> None:

@@ -161,6 +161,8 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     """(n,) rows of `TRACK`."""
     seen: NDArray[np.uint64]
     """(n, words) bit mask of the line's sensors that have seen each."""
+    noise: NDArray[np.float64]
+    """(kinds,) learnt false detections per metre and second, see `track.noise`."""
     movers: tuple[KnownMover, ...] = ()
     """Latest report of every known mover, by id."""
     outages: tuple[Outage, ...] = ()
@@ -176,9 +178,9 @@ class TrackerState(msgspec.Struct, frozen=True, eq=False):
     """The window, oldest first."""
 
 
-def no_tracks(words: int) -> Known:
+def no_tracks(words: int, noise: NDArray[np.float64]) -> Known:
     """Nothing known; `words` 64-bit words name the sensors."""
-    return Known(tracks=np.zeros(0, dtype=TRACK), seen=np.zeros((0, words), dtype=np.uint64))
+    return Known(tracks=np.zeros(0, dtype=TRACK), seen=np.zeros((0, words), dtype=np.uint64), noise=noise)
 
 
 def rows_of(known: Known) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from linewatch.track.group import count, gather
 from linewatch.track.initiate import begin, descend, newcomers
 from linewatch.track.intend import REASON_FIELDS, intend, reason_of
 from linewatch.track.know import know, number_of
+from linewatch.track.noise import NoiseFloor
 from linewatch.track.performance import Watch, silence_evidence
 from linewatch.track.predict import predict
 from linewatch.track.settings import TrackSettings
@@ -51,6 +52,8 @@ class TrackStep:
         self._watch = Watch(site, line_id)
         self._facts = self._watch.facts_for(self._settings.touch_speed_mps, self._settings.top_speed_mps)
         self._zone_m = handover.zone_m(self._line, self._section, self._settings.overlap_m)
+        kinds = [site.sensor(sensor).kind for sensor in self._watch.ids]
+        self._noise = NoiseFloor(self._watch, kinds, self._zone_m)
         self._owned_m = handover.owned_m(self._line, self._section)
 
     @property
@@ -65,7 +68,7 @@ class TrackStep:
 
     def initial(self) -> TrackerState:
         """Nothing known."""
-        return TrackerState(no_tracks(self._watch.words))
+        return TrackerState(no_tracks(self._watch.words, self._noise.initial()))
 
     def step(self, state: TrackerState, batch: Batch, tick: Tick) -> tuple[TrackerState, tuple[Record, ...]]:
         """Follow the movers through one tick; late detections of the window are first put where they belong."""
@@ -83,11 +86,12 @@ class TrackStep:
     def _advance(self, known: Known, items: Items, tick: Tick, *, quiet: bool = False) -> tuple[Known, Work]:
         """One tick. With `quiet`, nothing is reported: it has been before."""
         work, movers, outages = self._open(known, items)
-        for scan in map(gather, self._scans(items)):
+        scans = [gather(scan) for scan in self._scans(items)]
+        for scan in scans:
             predict(work.tracks, int(scan["time_ns"].max()), self._settings.acceleration_m2ps3, self._settings.life_s)
             before = report.stretches(work.tracks)
             free = self._associate_and_update(work, scan)
-            self._initiate(work, scan, free, before)
+            self._initiate(work, self._noise.doubted(scan, known.noise), free, before)
         predict(work.tracks, tick.time_ns, self._settings.acceleration_m2ps3, self._settings.life_s)
         self._weigh_silence(work, outages, tick)
         self._fuse(work)
@@ -99,7 +103,8 @@ class TrackStep:
         self._hand_over(work, tick)
         if not quiet:
             self._report(work, movers, tick)
-        return Known(work.tracks, work.seen, movers, outages), work
+        noise = self._noise.learn(known.noise, scans, tick.period_ns / NS_PER_S)
+        return Known(work.tracks, work.seen, noise, movers, outages), work
 
     # What comes in ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,60 @@
+"""How noisy each kind of sensor is here and now, learnt from what it says itself.
+
+A detection that its sensor calls real with probability p is, by its own word, false with 1 - p. Their running sum is the
+density of false detections on this section; where it is far above what sensors of the kind usually give (rain on a
+fence, a bad night of the electronics), an unclaimed detection is hardly ever somebody new, and must be borne out first.
+Detections that are nearly certain are believed at any noise.
+"""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linewatch.track.performance import Watch
+
+MEMORY_S: Final = 30.0
+"""Time constant of the learning: longer than one mover stays at one sensor, shorter than weather takes to turn."""
+NEWCOMERS_PER_KM_H: Final = 6.0
+"""Movers that come into sight of a kilometre in a busy hour; sets how much noise it takes to doubt."""
+USUAL_TIMES: Final = 5.0
+"""Below this many times the usual false rate of its kind, a sensor is believed as it says."""
+
+
+class NoiseFloor:
+    """The learnt density of false detections by kind of sensor, in one section."""
+
+    def __init__(self, watch: Watch, kinds: list[str], zone_m: tuple[float, float]) -> None:
+        names = sorted(set(kinds))
+        self._kind = np.array([names.index(kind) for kind in kinds], dtype=np.int64)
+        inside_m = np.minimum(watch.to_m, zone_m[1]) - np.maximum(watch.from_m, zone_m[0])
+        here = inside_m > 0
+        self._width_m = np.maximum(np.bincount(self._kind[here], inside_m[here], len(names)), 1.0)
+        usual = watch.clutter_per_m / watch.look_s
+        counts = np.maximum(np.bincount(self._kind, minlength=len(names)), 1)
+        self._usual = np.bincount(self._kind, usual, len(names)) / counts
+
+    def initial(self) -> NDArray[np.float64]:
+        """(kinds,) false detections per metre and second before anything was heard: the usual ones."""
+        return self._usual.copy()
+
+    def learn(self, noise: NDArray[np.float64], scans: list[NDArray[Any]], period_s: float) -> NDArray[np.float64]:
+        """The density after one more tick with these detections, silence included."""
+        false = np.zeros(len(noise))
+        for scan in scans:
+            false += np.bincount(self._kind[scan["sensor"]], 1.0 - scan["probability"], len(noise))
+        keep = math.exp(-period_s / MEMORY_S)
+        new: NDArray[np.float64] = keep * noise + (1.0 - keep) * false / (self._width_m * period_s)
+        return np.maximum(new, self._usual)
+
+    def doubted(self, scan: NDArray[Any], noise: NDArray[np.float64]) -> NDArray[Any]:
+        """The scan with the probabilities that its detections have as beginnings of something new."""
+        noisy = noise > USUAL_TIMES * self._usual
+        if not noisy.any():
+            return scan
+        rare = np.where(noisy, np.minimum(NEWCOMERS_PER_KM_H / 3.6e6 / noise, 1.0), 1.0)[self._kind[scan["sensor"]]]
+        out = scan.copy()
+        p = scan["probability"]
+        out["probability"] = p * rare / np.maximum(1.0 - p + p * rare, 1e-12)
+        return out
