@@ -5,6 +5,8 @@ version of an incident), by the wall time of the whole verification; beside it t
 more on a machine that has other things to do. `edits` are made one at a time in a small store that holds one of
 everything: cells changed, rows deleted, put in and swapped, tails cut, in every table that SQLite lists, and bytes
 changed in segments and clips. Each is made by a hand that knows nothing of the format, then undone.
+`commit_ms` is the median time of a tick of a hundred entries in a replay, `commit_full_ms` in a live watch, where each
+commit waits for the disk.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import os
 import random
 import shutil
 import sqlite3
+import statistics
 import tempfile
 import time
 from collections import Counter
@@ -20,31 +23,42 @@ from pathlib import Path
 from benchmarks.reporting import Figures, answer
 from linewatch.records import canonical_bytes
 from linewatch.store import Signer, open_store, verify
+from linewatch.store.journal import Synchronous, open_journal
 from linewatch.store.schema import DATABASE
 from linewatch.store.verify import verify_connection
 from tests.unit.store.tampering import KINDS_OF_EDIT
-from tests.unit.store.writing import incident, opened, patrol, tick_at, write_store
+from tests.unit.store.writing import IDENTITY, SALT_KEY, incident, opened, patrol, tick_at, write_store
 
-TICKS, QUICK_TICKS = 10_000, 3_000
+TICKS, QUICK_TICKS, FULL_TICKS = 10_000, 3_000, 300
 EDITS, QUICK_EDITS = 10_000, 500
 SEED = 7
 
 
-def busy_store(folder: Path, ticks: int) -> Path:
-    """A store of ticks of a hundred entries."""
+def entries_of(index: int, chance: random.Random) -> list[tuple[str, str, bytes]]:
+    """A hundred entries of one tick."""
+    name = f"incident-{chance.randrange(200)}"
+    return [
+        ("tick", "", canonical_bytes(tick_at(index))),
+        *(("detections", f"fence-{n % 40}", chance.randbytes(chance.randint(100, 400))) for n in range(97)),
+        ("arrival", "patrols", canonical_bytes(patrol(index))),
+        ("incident", name, canonical_bytes(incident(name, index))),
+    ]
+
+
+def busy_store(folder: Path, ticks: int, synchronous: Synchronous) -> float:
+    """Write a store of ticks of a hundred entries; the median time of one tick, from its first entry to its commit."""
     chance = random.Random(SEED)  # noqa: S311 - made-up input
-    with opened(folder, signer=Signer(bytes(32))) as journal:
+    taken_s = []
+    signer = Signer(bytes(32))
+    with open_journal(folder, IDENTITY, salt_key=SALT_KEY, signer=signer, synchronous=synchronous) as journal:
         for index in range(1, ticks + 1):
-            journal.append("tick", "", canonical_bytes(tick_at(index)))
-            for _ in range(97):
-                journal.append(
-                    "detections", f"fence-{chance.randrange(40)}", chance.randbytes(chance.randint(100, 400))
-                )
-            journal.append("arrival", "patrols", canonical_bytes(patrol(index)))
-            name = f"incident-{chance.randrange(200)}"
-            journal.append("incident", name, canonical_bytes(incident(name, index)))
-            journal.commit(tick_at(index), {"fence": str(index)}, {})
-    return folder
+            entries = entries_of(index, chance)
+            begun_s = time.perf_counter()
+            for kind, key, payload in entries:
+                journal.append(kind, key, payload)
+            journal.commit(tick_at(index), {"fence": str(index)}, {"track": payload})
+            taken_s.append(time.perf_counter() - begun_s)
+    return statistics.median(taken_s)
 
 
 def pace(folder: Path) -> Figures:
@@ -101,16 +115,17 @@ def spoilt(raw: bytes, chance: random.Random) -> bytes:
 
 
 def measure(args: argparse.Namespace) -> Figures:
-    """Both figures, on stores made for the purpose."""
+    """Pace of verification, edits found, and beside them what a commit costs."""
     folder = Path(tempfile.mkdtemp(prefix="linewatch-verify-"))
     try:
-        store = write_store(folder / "small", 30, signer=Signer(bytes(32)))
-        with opened(store, signer=Signer(bytes(32))) as journal:
+        commits = {"commit_ms": 1e3 * busy_store(folder / "busy", QUICK_TICKS if args.quick else TICKS, "NORMAL")}
+        commits["commit_full_ms"] = 1e3 * busy_store(folder / "full", FULL_TICKS, "FULL")
+        figures = pace(folder / "busy")
+        small = write_store(folder / "small", 30, signer=Signer(bytes(32)))
+        with opened(small, signer=Signer(bytes(32))) as journal:
             journal.add_file("segments", ".parquet", lambda path: path.write_bytes(bytes(range(256))))
             journal.commit(tick_at(1000), {}, {})
-        return pace(busy_store(folder / "busy", QUICK_TICKS if args.quick else TICKS)) | edits_found(
-            store, QUICK_EDITS if args.quick else EDITS
-        )
+        return figures | edits_found(small, QUICK_EDITS if args.quick else EDITS) | commits
     finally:
         shutil.rmtree(folder)
 

@@ -21,7 +21,7 @@ from linewatch.store.scan_audit import AuditScan
 from linewatch.store.scan_record import FIRST, LAST, RecordScan, RecordWalk, beyond_the_end
 from linewatch.store.schema import connect_reader
 
-PROCESS_FROM_ENTRIES: Final = 200_000
+PROCESS_FROM_ENTRIES: Final = 100_000
 """Below this many entries for each, starting a process costs more than it saves."""
 MOST_PROCESSES: Final = 8
 

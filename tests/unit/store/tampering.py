@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from linewatch.store.batch import Ends, end_of
+from linewatch.store.chain import GENESIS, encode, entry_hash
+from linewatch.store.payloads import unwrap
 from linewatch.store.schema import DATABASE
 from linewatch.store.state import Progress, row_digest
 
@@ -153,3 +155,26 @@ def reseal(connection: sqlite3.Connection) -> None:
     digests = {(space, key): row_digest(space, key, body) for space, key, body in rows}
     ends = Ends(end_of(connection, "record"), end_of(connection, "audit"), Progress(tick, signal_tick), digests)
     connection.execute("UPDATE progress SET seal = ?", (ends.seal,))
+
+
+def rechain(connection: sqlite3.Connection) -> None:
+    """Compute every commitment, header, hash and citation anew, as somebody without the signing key can."""
+    hashes: dict[int, bytes] = {}
+    for chain in ("record", "audit"):
+        head = GENESIS
+        rows = connection.execute(f"SELECT * FROM {chain}_entry ORDER BY seq").fetchall()  # noqa: S608
+        for seq, tick, kind, key, _, commitment, _, *cited in rows:
+            stored = connection.execute(f"SELECT * FROM {chain}_payload WHERE seq = ?", (seq,)).fetchone()  # noqa: S608
+            commitment = commitment if stored is None else unwrap(stored).commitment  # noqa: PLW2901
+            more = [] if not cited else [cited[0], cited[1], hashes[cited[1]]]
+            header = encode((chain, seq, tick, kind, key, *more))
+            head = entry_hash(head, header, commitment)
+            if chain == "record":
+                hashes[seq] = head
+            else:
+                connection.execute("UPDATE audit_entry SET record_hash = ? WHERE seq = ?", (more[2], seq))
+            connection.execute(
+                f"UPDATE {chain}_entry SET header = ?, commitment = ?, hash = ? WHERE seq = ?",  # noqa: S608
+                (header, commitment, head, seq),
+            )
+    reseal(connection)

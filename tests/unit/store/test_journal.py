@@ -316,6 +316,16 @@ def test_a_checkpoint_is_due_after_so_many_ticks(tmp_path: Path) -> None:
     assert [tick for kind, tick in kinds if kind == "checkpoint"] == [40, 50, 60, 70, 74]
 
 
+def test_a_checkpoint_can_be_asked_for_and_says_nothing_without_a_key(tmp_path: Path) -> None:
+    with opened(tmp_path / "keyed", signer=Signer(bytes(32))) as journal:
+        journal.checkpoint()
+        assert _audits(tmp_path / "keyed")[-1].entry.kind == "checkpoint"
+    with opened(tmp_path / "keyless") as journal:
+        before = journal.heads()
+        journal.checkpoint()
+        assert journal.heads() == before
+
+
 def test_the_wall_clock_of_every_entry_is_the_one_that_was_handed_in(tmp_path: Path) -> None:
     write_store(tmp_path, 2)
     assert {audit.wall_ns // 1000 for audit in _audits(tmp_path)} == {WALL_NS // 1000}

@@ -13,7 +13,7 @@ from linewatch.errors import ChainError, StoreError
 from linewatch.records import canonical_bytes
 from linewatch.store import Erasure, Head, Signer, Verdict, open_store, read_anchor, verify
 from linewatch.store import scan_parallel as scan_parallel_module
-from tests.unit.store.tampering import KINDS_OF_EDIT, edit, reseal
+from tests.unit.store.tampering import KINDS_OF_EDIT, edit, rechain, reseal
 from tests.unit.store.writing import WALL_NS, act, edited, incident, opened, rows_of, tick_at, write_store, write_tick
 
 SIGNER = Signer(b"\x01" * 32)
@@ -275,6 +275,58 @@ def test_an_owner_of_the_key_who_rewrites_everything_is_found_by_a_head_lodged_o
 
 def _hash_at(folder: Path, chain: str, seq: int) -> tuple[str]:
     return (rows_of(folder, f"SELECT lower(hex(hash)) FROM {chain}_entry WHERE seq = {seq}")[0][0],)  # type: ignore[return-value]  # noqa: S608
+
+
+@pytest.fixture
+def unsigned(tmp_path: Path) -> Path:
+    """A store without a key, as a replay leaves it: whoever knows the format can make a history of their own."""
+    return write_store(tmp_path / "unsigned", 10)
+
+
+def test_without_the_key_a_history_made_anew_fails_at_the_first_checkpoint_after_it(copy: Path) -> None:
+    with edited(copy) as connection:
+        connection.execute("UPDATE record_payload SET body = x'c0' WHERE seq = 1")
+        rechain(connection)
+    assert first_break(copy) == "audit entry 3: its signature does not hold"
+
+
+def test_without_any_key_a_history_made_anew_is_unanchored_and_fails_against_a_head(unsigned: Path) -> None:
+    lodged = head_of(unsigned)
+    with edited(unsigned) as connection:
+        connection.execute("UPDATE record_payload SET body = x'c0' WHERE seq = 1")
+        rechain(connection)
+    assert verify(unsigned).status == "unanchored"
+    assert verify(unsigned, lodged).status == "broken"
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE record_entry SET tick = 39 WHERE seq = 5", "record entry 5: it is of tick 39, before tick 4"),
+        ("UPDATE audit_entry SET record_seq = 20 WHERE seq = 1", "audit entry 2: it cites what is older than what"),
+        ("UPDATE audit_entry SET tick = -1 WHERE seq = 2", "audit entry 2: it cites what is older than what"),
+        ("UPDATE audit_entry SET kind = 'key' WHERE seq = 1", "audit entry 1: its payload is no key ("),
+        ("UPDATE audit_entry SET kind = 'erase' WHERE seq = 0", "audit entry 0: its payload is no erase ("),
+        ("UPDATE record_entry SET kind = 'open' WHERE seq = 1", "record entry 1: its payload is no open ("),
+        ("UPDATE record_entry SET kind = 'file' WHERE seq = 1", "record entry 1: its payload is no file ("),
+        ("UPDATE record_entry SET kind = 'incident' WHERE seq = 1", "tables: its payload is no incident ("),
+        ("UPDATE record_entry SET key = 'x' WHERE kind = 'incident'", "incident: row incident-"),
+    ],
+)
+def test_a_history_made_anew_has_to_make_sense_too(unsigned: Path, statement: str, found: str) -> None:
+    with edited(unsigned) as connection:
+        connection.execute(statement)
+        rechain(connection)
+    assert first_break(unsigned).startswith(found)
+
+
+def test_what_the_store_itself_wrote_is_never_missing_whatever_an_erasure_says(unsigned: Path) -> None:
+    with opened(unsigned) as journal:
+        journal.erase(Erasure("record", ((1, 1),), "", (), "x"))
+    with edited(unsigned) as connection:
+        connection.execute("UPDATE record_entry SET kind = 'open' WHERE seq = 1")
+        rechain(connection)
+    assert first_break(unsigned) == ("record entry 1: a payload of kind open is never erased, and this one is missing")
 
 
 # --- keys ----------------------------------------------------------------------------------------------------------
