@@ -303,7 +303,7 @@ def test_without_any_key_a_history_made_anew_is_unanchored_and_fails_against_a_h
     ("statement", "found"),
     [
         ("UPDATE record_entry SET tick = 39 WHERE seq = 5", "record entry 5: it is of tick 39, before tick 4"),
-        ("UPDATE audit_entry SET record_seq = 20 WHERE seq = 1", "audit entry 2: it cites what is older than what"),
+        ("UPDATE audit_entry SET record_seq = 1 WHERE seq = 2", "audit entry 2: it cites what is older than what"),
         ("UPDATE audit_entry SET tick = -1 WHERE seq = 2", "audit entry 2: it cites what is older than what"),
         ("UPDATE audit_entry SET kind = 'key' WHERE seq = 1", "audit entry 1: its payload is no key ("),
         ("UPDATE audit_entry SET kind = 'erase' WHERE seq = 0", "audit entry 0: its payload is no erase ("),
