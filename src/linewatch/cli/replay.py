@@ -1,11 +1,11 @@
 """Recordings or a store to incidents, as they would have been raised at the time."""
 
 import argparse
-from datetime import UTC, datetime
 from pathlib import Path
 
 from linewatch.app.replay import Replayed, replay, replay_store
 from linewatch.cli.printing import IncidentPrinter, incident_line
+from linewatch.cli.times import time_ns_of
 from linewatch.errors import InputError
 from linewatch.site.load import load_site
 from linewatch.site.model import Site
@@ -50,15 +50,6 @@ def _replay(site: Site, args: argparse.Namespace, printer: IncidentPrinter) -> R
         find_recordings(args.recordings, site),
         out=args.out,
         speed=args.speed,
-        until_ns=None if args.until is None else _time_ns(args.until),
+        until_ns=None if args.until is None else time_ns_of(args.until, "--until"),
         on_output=printer.show,
     )
-
-
-def _time_ns(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"--until: found {text!r}; allowed: a time such as 2021-11-18T04:00:00Z") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(moment.timestamp()) * 1_000_000_000
