@@ -61,7 +61,8 @@ class AuditScan:
     """Hash of the entry asked for."""
     broken: Break | None = None
     """Its first broken entry."""
-    _last: tuple[int, int] = (0, -1)
+    _last_tick: int = 0
+    _last_cited: int = -1
 
     def fail(self, what: str) -> None:
         """Say what is wrong with the entry after the last good one."""
@@ -73,7 +74,7 @@ class AuditScan:
         cited = Link(record_seq + 1, record_hash)
         header = audit_header(row.seq, tick, kind, key, wall_ns, cited)
         what = fault_of(row, header, self.end.seq, self.end.hash)
-        if not what and (tick, record_seq) < self._last:
+        if not what and (tick < self._last_tick or record_seq < self._last_cited):
             what = "it cites what is older than what the entry before it cites"
         if not what and self.cited.setdefault(record_seq, record_hash) != record_hash:
             what = f"it cites record entry {record_seq} with another hash than an entry before it"
@@ -82,7 +83,8 @@ class AuditScan:
         content, what = content_of("audit", row, stored, self.erased)
         if what or (what := self._note(row, kind, content, cited, wall_ns)):
             return what
-        self.end, self._last = Link(row.seq + 1, row.hash), (tick, record_seq)
+        self.end = Link(row.seq + 1, row.hash)
+        self._last_tick, self._last_cited = tick, record_seq
         self._time(row.seq, wall_ns)
         if row.seq == self.wanted:
             self.wanted_hash = row.hash
