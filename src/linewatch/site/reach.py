@@ -8,7 +8,7 @@ radar looks around one. Terrain shadow is not known here; it stands in the losse
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -60,10 +60,11 @@ def reach_of_sensors(
     sensors: Sequence[Sensor], line: Line, grid: Grid, strip_m: tuple[float, float] = STRIP_M
 ) -> Reach:
     """The same for sensors given one by one, in their order; a sensor may be one that the site does not have yet."""
-    ends = np.array([grid.between(*stretch_m(sensor)) for sensor in sensors], dtype=np.int64).reshape(-1, 2)
-    owner, step = _ragged(ends)
-    chainage_m: Floats = (step + 0.5) * np.float64(grid.step_m)
-    distance_m = _distances(sensors, line, owner, chainage_m, strip_m)
+    views = _views(sensors, line)
+    ends = np.array([grid.between(low, high) for low, high in zip(views.low_m, views.high_m, strict=True)])
+    owner, step = _ragged(ends.reshape(-1, 2).astype(np.int64))
+    distance_m = _distances(views, owner, (step + 0.5) * np.float64(grid.step_m), strip_m)
+    ends = ends.reshape(-1, 2)
     ends = _trimmed(ends, owner, step, np.isfinite(distance_m))
     inside = (step >= ends[owner, 0]) & (step < ends[owner, 1])
     some = ends[:, 1] > ends[:, 0]
@@ -75,7 +76,7 @@ def reach_of_sensors(
         stop=ends[some, 1],
         start=np.concatenate(([0], np.cumsum(count))),
         distance_m=distance_m,
-        gain_db=_gains(sensors, owner, distance_m),
+        gain_db=_gains(sensors, views, owner, distance_m),
         idle=tuple(sensor for sensor, reaches in zip(sensors, some, strict=True) if not reaches),
     )
 
@@ -87,22 +88,56 @@ def reach_m(sensor: Sensor) -> float:
     return KINDS[sensor.kind].reach_m if sensor.range_m is None else sensor.range_m
 
 
-def stretch_m(sensor: Sensor) -> tuple[float, float]:
-    """Lowest and highest chainage that it could reach, all directions taken together."""
-    if sensor.is_span:
-        return sensor.extent_m()
-    if sensor.from_m is not None and sensor.to_m is not None:
-        return min(sensor.from_m, sensor.to_m), max(sensor.from_m, sensor.to_m)
-    at_m, far_m = _at_m(sensor), reach_m(sensor)
-    return at_m - far_m, at_m + far_m
-
-
 def _is_stretch(sensor: Sensor) -> bool:
     return sensor.is_span or (sensor.from_m is not None and sensor.to_m is not None)
 
 
-def _at_m(sensor: Sensor) -> float:
-    return 0.0 if sensor.at_m is None else sensor.at_m
+class _Views(NamedTuple):
+    """Arrays of s: where each sensor stands and looks."""
+
+    span: NDArray[np.bool_]
+    """Whether it is a stretch rather than a point."""
+    at_m: Floats
+    """Where it stands; for spans without meaning."""
+    offset_m: Floats
+    """Its distance from the line."""
+    far_m: Floats
+    """How far it sees."""
+    low_m: Floats
+    """No lower chainage is in reach."""
+    high_m: Floats
+    """No higher chainage is in reach."""
+    facing_rad: Floats
+    """Where it faces, measured from the direction of the line towards the approach side."""
+    half_rad: Floats
+    """Half its field of view."""
+
+
+def _views(sensors: Sequence[Sensor], line: Line) -> _Views:
+    at_m = np.array([0.0 if sensor.at_m is None else sensor.at_m for sensor in sensors], dtype=np.float64)
+    far_m = np.array([reach_m(sensor) for sensor in sensors], dtype=np.float64)
+    facing_rad, half_rad = _wedges(sensors, line, at_m)
+    low_m = at_m - far_m * np.maximum(_greatest_cosine(facing_rad + np.pi, half_rad), 0.0)
+    high_m = at_m + far_m * np.maximum(_greatest_cosine(facing_rad, half_rad), 0.0)
+    span = np.array([_is_stretch(sensor) for sensor in sensors], dtype=bool)
+    for number in np.flatnonzero(span).tolist():
+        low_m[number], high_m[number] = _stretch_m(sensors[number])
+    offset_m = np.array([sensor.offset_m for sensor in sensors], dtype=np.float64)
+    return _Views(span, at_m, offset_m, far_m, low_m, high_m, facing_rad, half_rad)
+
+
+def _stretch_m(sensor: Sensor) -> tuple[float, float]:
+    if sensor.is_span:
+        return sensor.extent_m()
+    assert sensor.from_m is not None and sensor.to_m is not None
+    return min(sensor.from_m, sensor.to_m), max(sensor.from_m, sensor.to_m)
+
+
+def _greatest_cosine(facing_rad: Floats, half_rad: Floats) -> Floats:
+    """(s,) how far along the line a view of length 1 reaches; a hair more, so that rounding hides nothing."""
+    nearest_rad = np.maximum(np.abs((facing_rad + np.pi) % (2.0 * np.pi) - np.pi) - half_rad, 0.0)
+    cosine: Floats = np.minimum(np.cos(nearest_rad) + 1e-9, 1.0)
+    return cosine
 
 
 def _ragged(ends: Ints) -> tuple[Ints, Ints]:
@@ -125,33 +160,32 @@ def _trimmed(ends: Ints, owner: Ints, step: Ints, visible: NDArray[np.bool_]) ->
     return out
 
 
-def _distances(
-    sensors: Sequence[Sensor], line: Line, owner: Ints, chainage_m: Floats, strip_m: tuple[float, float]
-) -> Floats:
+def _distances(views: _Views, owner: Ints, chainage_m: Floats, strip_m: tuple[float, float]) -> Floats:
     """(n,) distance from each pair's sensor to its path; 0 for spans, infinite where out of sight or range."""
-    at_m = np.array([_at_m(sensor) for sensor in sensors], dtype=np.float64)
-    travel_deg = geometry_of(line).azimuth_deg(at_m) if line.coordinates_deg else np.full(len(at_m), np.nan)
-    # Seen from the line, offset grows to the left where the approach side is left; bearings grow clockwise.
-    left = 1.0 if line.outside == "left" else -1.0
-    wedges = [_wedge(sensor, left, float(deg)) for sensor, deg in zip(sensors, travel_deg, strict=True)]
-    facing_rad, half_rad = np.array(wedges, dtype=np.float64).reshape(-1, 2).T
-    offset_m = np.array([sensor.offset_m for sensor in sensors], dtype=np.float64)
-    far_m = np.array([reach_m(sensor) for sensor in sensors], dtype=np.float64)
     distance_m = np.zeros(len(owner))
-    points = np.flatnonzero(~np.array([_is_stretch(sensor) for sensor in sensors], dtype=bool)[owner])
+    points = np.flatnonzero(~views.span[owner])
     of = owner[points]
-    low_m, high_m = strip_m[0] - offset_m, strip_m[1] - offset_m
-    nearest_m = visible_distance_m(chainage_m[points] - at_m[of], of, low_m, high_m, facing_rad, half_rad)
-    distance_m[points] = np.where(nearest_m <= far_m[of], nearest_m, np.inf)
+    ends = strip_m[0] - views.offset_m, strip_m[1] - views.offset_m
+    along_m = chainage_m[points] - views.at_m[of]
+    nearest_m = visible_distance_m(along_m, of, *ends, views.facing_rad, views.half_rad)
+    distance_m[points] = np.where(nearest_m <= views.far_m[of], nearest_m, np.inf)
     return distance_m
 
 
-def _wedge(sensor: Sensor, left: float, travel_deg: float) -> tuple[float, float]:
-    """Where a sensor faces, measured from the direction of the line towards the approach side, and half its view."""
-    # A bearing means nothing on a bench line without geography: there a sensor looks all round.
-    if sensor.azimuth_deg is None or sensor.fov_deg is None or np.isnan(travel_deg):
-        return 0.0, np.pi
-    return float(np.radians(left * (travel_deg - sensor.azimuth_deg))), float(np.radians(sensor.fov_deg / 2.0))
+def _wedges(sensors: Sequence[Sensor], line: Line, at_m: Floats) -> tuple[Floats, Floats]:
+    """(s,) direction of view and half its width; all round where a bearing is missing or means nothing.
+
+    On a bench line without geography no bearing means anything.
+    """
+    facing_rad, half_rad = np.zeros(len(sensors)), np.full(len(sensors), np.pi)
+    if line.coordinates_deg:
+        directed = [i for i, sensor in enumerate(sensors) if None not in (sensor.azimuth_deg, sensor.fov_deg)]
+        azimuth_deg = np.array([sensors[i].azimuth_deg for i in directed], dtype=np.float64)
+        # Seen from the line, offset grows to the left where the approach side is left; bearings grow clockwise.
+        left = 1.0 if line.outside == "left" else -1.0
+        facing_rad[directed] = np.radians(left * (geometry_of(line).azimuth_deg(at_m[directed]) - azimuth_deg))
+        half_rad[directed] = np.radians(np.array([sensors[i].fov_deg for i in directed], dtype=np.float64) / 2.0)
+    return facing_rad, half_rad
 
 
 def visible_distance_m(
@@ -199,14 +233,14 @@ def _nearest_m(along_m: Floats, low_m: Floats, high_m: Floats) -> Floats:
     return np.where(low_m > high_m, np.inf, np.hypot(along_m, across_m))
 
 
-def _gains(sensors: Sequence[Sensor], owner: Ints, distance_m: Floats) -> Floats:
+def _gains(sensors: Sequence[Sensor], views: _Views, owner: Ints, distance_m: Floats) -> Floats:
     """(n,) gain of each pair; none for spans, whose figures hold all along them."""
     gain = np.zeros(len(distance_m))
-    far_m = np.array([reach_m(sensor) for sensor in sensors], dtype=np.float64)
-    kinds = [-1 if _is_stretch(sensor) else list(KINDS).index(sensor.kind) for sensor in sensors]
-    kind_of_pair = np.array(kinds, dtype=np.int64)[owner]
-    for number, kind in enumerate(KINDS):
+    order = {kind: number for number, kind in enumerate(KINDS)}
+    kinds = np.array([order[sensor.kind] for sensor in sensors], dtype=np.int64)
+    kind_of_pair = np.where(views.span, -1, kinds)[owner]
+    for kind, number in order.items():
         here = np.flatnonzero(kind_of_pair == number)
         if len(here):
-            gain[here] = gain_db(kind, distance_m[here], far_m[owner[here]])
+            gain[here] = gain_db(kind, distance_m[here], views.far_m[owner[here]])
     return gain

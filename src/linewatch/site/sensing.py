@@ -204,7 +204,18 @@ class Sensing:
             pair = step + (self.reach.start[number] - self.reach.first[number])
             for low in range(0, len(number), _AT_ONCE):
                 here = slice(low, low + _AT_ONCE)
-                self._clear[:, pair[here]] = 1.0 - self._pd_in(number[here], step[here], 0.0)
+                first, count_alike = self._alike(number[here], step[here], pair[here])
+                miss = 1.0 - self._pd_in(number[here][first], step[here][first], 0.0)
+                self._clear[:, pair[here]] = np.repeat(miss, count_alike, axis=1)
+
+    def _alike(self, number: Ints, step: Ints, pair: Ints) -> tuple[Ints, Ints]:
+        """Runs of neighbouring pairs that have everything in common, as along a fibre: first of each, and length."""
+        new = np.ones(len(pair), dtype=bool)
+        piece, gain_db, distance_m = self.around.piece[step], self.reach.gain_db[pair], self.reach.distance_m[pair]
+        new[1:] = (number[1:] != number[:-1]) | (piece[1:] != piece[:-1])
+        new[1:] |= (gain_db[1:] != gain_db[:-1]) | (distance_m[1:] != distance_m[:-1])
+        first = np.flatnonzero(new)
+        return first, np.diff(first, append=len(pair))
 
     def _pd_in(self, number: Ints, step: Ints, rise_db: Floats | float) -> Floats:
         """(movers, n) Pd of n sensors of one kind, each at a step that it reaches, before outages and masks."""

@@ -1,6 +1,7 @@
 """The model: what each sensor gives, how they combine, and that updates equal full builds bit by bit."""
 
 import math
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -13,7 +14,15 @@ from linewatch.errors import InputError
 from linewatch.records import Outage, Weather
 from linewatch.site.coverage import WATCHED, Condition, Coverage, CoverageSnapshot, Mask, RaisedFloor, Watched, in_force
 from linewatch.site.grid import grid_of
-from linewatch.site.performance import BETA_CALM, KINDS, MOST_PD, common_cause_fraction, light_fraction
+from linewatch.site.performance import (
+    BETA_CALM,
+    KINDS,
+    MOST_PD,
+    TERRAIN_DB,
+    Head,
+    common_cause_fraction,
+    light_fraction,
+)
 from linewatch.site.reference import reference_site
 from linewatch.site.sensor import Performance, Sensor
 from tests.unit.site.coverage_sites import STORM, fibre, full_site, line_of, outage, point, site_of, weather
@@ -443,3 +452,39 @@ def test_coverage_gives_new_arrays_that_a_later_update_leaves_alone() -> None:
     copy = held.tolist()
     coverage.update(outages=[outage(*NAMES)])
     assert held.tolist() == copy != coverage.pd("group").tolist()
+
+
+# -------------------------------------------------------------------------------------------------- the document
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """Rows of the table of the documentation that begins with a heading."""
+    text = (Path(__file__).resolve().parents[3] / "docs" / "coverage.md").read_text(encoding="utf-8")
+    lines = text[text.index(heading) :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
+    return [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_document_states_the_figures_that_are_used() -> None:
+    rows = rows_of("| kind | family |")
+    assert {row[0] for row in rows} == set(KINDS)
+    for row in rows:
+        kind = KINDS[row[0]]  # type: ignore[index]  # compared with the kinds just above
+        assert row[1] == kind.family
+        stated = [kind.walk, kind.crawl, kind.vehicle, kind.group_db, kind.scatter_db, kind.reach_m, kind.decade_db]
+        assert [float(cell) for cell in row[2:]] == stated
+
+
+def test_the_document_states_what_terrain_takes() -> None:
+    named: dict[str, tuple[Head, ...]] = {
+        "buried fibre, geophone": ("buried",),
+        "fence cable": ("fence",),
+        "PIR": ("infrared",),
+        "microwave": ("microwave",),
+        "radio link": ("radio",),
+        "radar": ("radar",),
+        "camera": ("day", "thermal"),
+    }
+    for row in rows_of("| | open | forest |"):
+        assert all(tuple(map(float, row[1:])) == TERRAIN_DB[head] for head in named.pop(row[0]))
+    assert not named
+    assert set(TERRAIN_DB["contact"]) == {0.0}

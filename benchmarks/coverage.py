@@ -1,0 +1,122 @@
+"""How fast coverage is computed: the whole reference line at 1 m for all movers, and one sensor's change.
+
+`full_ms`: median time to build the coverage of the line from nothing. `update_ms`: a sensor goes out or comes back; the
+median of each kind of sensor is taken, and this is that of the slowest kind (`update_ms_by_kind` holds them all).
+`whole_fibre_ms`: the same for a fibre along the whole line, longer than any interrogator reads. After all updates the
+numbers are compared with those of a fresh build: `identical` says whether every bit is the same.
+"""
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+from statistics import median
+
+import msgspec
+import numpy as np
+
+from benchmarks.reporting import Figures, answer
+from linewatch.records import Outage, Weather
+from linewatch.site.coverage import WATCHED, Coverage
+from linewatch.site.model import Site
+from linewatch.site.planner import plan
+from linewatch.site.reference import reference_site
+from linewatch.site.sensor import Sensor
+from linewatch.site.single_failure import single_failures
+from linewatch.site.strip_chart import strip_chart
+from linewatch.site.unwatched import unwatched_metre_hours
+
+SEED = 11
+_HOUR_NS = 3_600_000_000_000
+
+
+def timed_ms(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Milliseconds that a piece of work takes."""
+    begun = clock()
+    work()
+    return (clock() - begun) * 1000.0
+
+
+def outage(*sensors: str, start_ns: int = 0, end_ns: int | None = None) -> Outage:
+    """Sensors that do not watch at all."""
+    name = f"{'-'.join(sensors)}/{start_ns}"
+    return Outage(name, "main", sensors, "silent", 0.0, 0.0, start_ns, start_ns, end_ns, 0.0, "silent")
+
+
+def change_ms(coverage: Coverage, sensors: list[Sensor], times: int, chance: random.Random) -> float:
+    """Median time of an update in which one of these sensors goes out or comes back, with some others out already."""
+    chosen = [chance.choice(sensors) for _ in range(times)]
+    taken = []
+    for sensor in chosen:
+        held = coverage.condition.outages
+        taken.append(timed_ms(lambda held=held, sensor=sensor: coverage.update(outages=[*held, outage(sensor.id)])))
+        taken.append(timed_ms(lambda held=held: coverage.update(outages=held)))
+    return median(taken)
+
+
+def season(site: Site, events: int, chance: random.Random) -> list[Outage]:
+    """Outages of single sensors over a day, at any time."""
+    starts = [chance.randrange(24 * _HOUR_NS) for _ in range(events)]
+    return [
+        outage(chance.choice(site.sensors).id, start_ns=start, end_ns=start + chance.randrange(_HOUR_NS))
+        for start in starts
+    ]
+
+
+def with_fibre(site: Site) -> Site:
+    """The site with one fibre along the whole line besides."""
+    length_m = site.lines[0].length_m
+    fibre = Sensor(id="das-whole", kind="fibre_das", line="main", from_m=0.0, to_m=length_m, channels=20_117)
+    return msgspec.structs.replace(site, sensors=(*site.sensors, fibre))
+
+
+def measure(args: argparse.Namespace) -> Figures:
+    """All of it on the reference site, one thread."""
+    runs, times = (3, 20) if args.quick else (15, 200)
+    chance = random.Random(SEED)  # noqa: S311 - a seeded choice of sensors
+    site = reference_site()
+    full_ms = [timed_ms(lambda: Coverage(site)) for _ in range(runs)]
+    full_cpu_ms = [timed_ms(lambda: Coverage(site), time.process_time) for _ in range(runs)]
+    coverage = Coverage(site)
+    coverage.update(outages=[outage(sensor.id) for sensor in chance.sample(site.sensors, 60)])
+    kinds = sorted({sensor.kind for sensor in site.sensors})
+    by_kind = {
+        kind: change_ms(coverage, [sensor for sensor in site.sensors if sensor.kind == kind], times, chance)
+        for kind in kinds
+    }
+    built = Coverage(site, condition=coverage.condition)
+    identical = all(np.array_equal(coverage.pd(mover), built.pd(mover)) for mover in WATCHED)
+    whole = Coverage(with_fibre(site))
+    whole_ms = change_ms(whole, [whole.site.sensor("das-whole")], max(5, times // 10), chance)
+    storm = Weather("main", 0.0, coverage.line.length_m, 0, gust_mps=20.0, rain_mm_per_h=6.0, visibility_m=800.0)
+    events = 100 if args.quick else 1_000
+    outages = season(site, events, chance)
+    coverage.update(outages=[])
+    return {
+        "full_ms": round(median(full_ms), 1),
+        "full_cpu_ms": round(median(full_cpu_ms), 1),
+        "update_ms": round(max(by_kind.values()), 3),
+        "update_ms_by_kind": {kind: round(value, 3) for kind, value in by_kind.items()},
+        "whole_fibre_ms": round(whole_ms, 2),
+        "identical": identical,
+        "metres": coverage.grid.steps,
+        "movers": len(WATCHED),
+        "sensors": len(site.sensors),
+        "single_failures_ms": round(timed_ms(lambda: single_failures(coverage)), 1),
+        "unwatched_ms_per_event": round(
+            timed_ms(lambda: unwatched_metre_hours(coverage, 0, 24 * _HOUR_NS, outages)) / (2 * events), 3
+        ),
+        "storm_update_ms": round(timed_ms(lambda: coverage.update(weather=[storm])), 1),
+        "plan_ms": round(timed_ms(lambda: plan(coverage, budget=100.0)), 1),
+        "picture_ms": round(timed_ms(lambda: strip_chart(coverage)), 1),
+        "json_ms": round(timed_ms(coverage.to_json), 1),
+    }
+
+
+def main() -> None:
+    """Run as a command."""
+    answer(measure, __doc__)
+
+
+if __name__ == "__main__":
+    main()
