@@ -45,10 +45,6 @@ class Reach(msgspec.Struct, frozen=True):
     idle: tuple[Sensor, ...]
     """Sensors of the line that reach no step of it."""
 
-    def pairs(self, number: int) -> slice:
-        """Where the pairs of one sensor lie."""
-        return slice(int(self.start[number]), int(self.start[number + 1]))
-
 
 def reach_of(site: Site, line: Line, grid: Grid, strip_m: tuple[float, float] = STRIP_M) -> Reach:
     """The reach of every sensor that stands on a line."""

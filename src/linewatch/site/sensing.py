@@ -68,10 +68,6 @@ class Sensing:
 
     # ------------------------------------------------------------------------------------------------ asking
 
-    def number_of(self, sensor: str) -> int | None:
-        """Number of a sensor in `reach`; None where it does not reach the line."""
-        return self._numbers.get(sensor)
-
     def condition_of(self, number: int) -> SensorCondition:
         """What concerns one sensor at the moment."""
         return self._conditions.get(number, NOTHING)

@@ -56,11 +56,6 @@ class Drawing:
         made.text = words
         return Drawing(made)
 
-    def note(self, words: str) -> "Drawing":
-        """Words that appear when a pointer rests on this element."""
-        ET.SubElement(self._element, "title").text = words
-        return self
-
     def hatch(self, name: str, paper: str, ink: str, *, gap: Number, stroke: Number, turn_deg: Number) -> None:
         """A pattern of parallel lines, used as `fill="url(#name)"`, so that colour alone never carries a meaning."""
         pattern = self.add(

@@ -1,6 +1,10 @@
 """The picture: valid, the same every time, and it shows what is not watched."""
 
 import re
+import runpy
+import sys
+from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -12,6 +16,7 @@ from linewatch.site.strip_chart import nines, strip_chart
 from linewatch.site.svg import Drawing
 from tests.unit.site.coverage_sites import STORM, fibre, full_site, line_of, outage, point, site_of
 
+CHECKOUT = Path(__file__).resolve().parents[3]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -98,3 +103,44 @@ def test_numbers_in_a_picture_are_rounded_and_have_no_negative_zero() -> None:
     drawing = Drawing.blank(10, 10.26, "t", "d")
     drawing.rect(-0.01, 1.04, 2.0, 3.149, fill_opacity=0.55)
     assert '<rect x="0" y="1" width="2" height="3.1" fill-opacity="0.6" />' in drawing.to_text()
+
+
+def test_what_is_wrong_with_a_sensor_is_drawn_where_it_is_wrong() -> None:
+    line = line_of(60_000.0)
+    sensors = [fibre(name, 0.0, 60_000.0) for name in ("a", "b", "c", "d")]
+    sensors += [fibre("retired", 40_000.0, 60_000.0, state="out_of_service"), fibre("far", 31_000.0, 60_000.0)]
+    site = site_of(*sensors, point("p", "pir", 5.0), line=line)
+    held = Condition(outages=(outage("a", from_m=1_000.0, to_m=2_000.0), outage("p")))
+    root = ET.fromstring(strip_chart(Coverage(site, condition=held)))  # noqa: S314 - our own text
+    wrong = [path.get("d") or "" for path in root.iter(f"{SVG}path") if path.get("stroke-width") == "2.1"]
+    first_row = [(float(x), float(x_end)) for x, x_end in re.findall(r"M([\d.]+) [\d.]+H([\d.]+)", wrong[0])]
+    assert len(wrong) == 2
+    assert len(first_row) == 1
+    pixels_for_1_km = 1090.0 / 30.0
+    assert first_row[0][0] == pytest.approx(86.0 + pixels_for_1_km, abs=0.2)
+    assert first_row[0][1] - first_row[0][0] == pytest.approx(pixels_for_1_km - 1.0, abs=0.2)
+    assert wrong[0].count("v") == 1  # the infra-red sensor's tick
+    assert wrong[1].count("H") == 1  # the retired fibre, in the second row
+
+
+def test_flags_of_stretches_at_one_place_stand_side_by_side() -> None:
+    holes = [outage("a", from_m=at_m, to_m=at_m + 20.0, start_ns=at_m) for at_m in range(1_000, 1_200, 25)]
+    site = site_of(fibre("a"))
+    root = ET.fromstring(strip_chart(Coverage(site, condition=Condition(outages=tuple(holes)))))  # noqa: S314
+    flags = [float(rect.get("x") or 0.0) for rect in root.iter(f"{SVG}rect") if rect.get("rx") == "4"]
+    in_rows = sorted(flag for flag in flags if flag > 86.0)
+    assert len(in_rows) >= 2
+    assert all(right - left >= 16.0 for left, right in pairwise(in_rows))
+
+
+def test_the_picture_of_the_documentation_is_the_one_that_its_program_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, draw it anew: `python examples/coverage_in_a_storm.py docs/coverage.svg`."""
+    monkeypatch.setattr(sys, "argv", ["coverage_in_a_storm.py", str(tmp_path / "drawn.svg")])
+    runpy.run_path(str(CHECKOUT / "examples" / "coverage_in_a_storm.py"), run_name="__main__")
+    drawn, kept = (
+        path.read_text(encoding="utf-8") for path in (tmp_path / "drawn.svg", CHECKOUT / "docs/coverage.svg")
+    )
+    # Words, not curves: the last bit of a logarithm differs between processors, and with it half a pixel.
+    assert words_in(drawn) == words_in(kept)

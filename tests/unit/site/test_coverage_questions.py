@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from linewatch.records import Outage
 from linewatch.site.coverage import WATCHED, Condition, Coverage, Mask, RaisedFloor, Thresholds, Watched
+from linewatch.site.geometry import geometry_of
 from linewatch.site.performance import KINDS
 from linewatch.site.sensor import Performance
 from linewatch.site.single_failure import failures_json, single_failures
@@ -114,16 +115,16 @@ def test_a_metre_tells_of_every_sensor_that_reaches_it_and_why_it_counts_or_not(
     assert [family.family for family in view.families] == ["vibration", "optics"]
 
 
-def test_a_camera_that_looks_past_a_metre_says_so() -> None:
-    site = full_site()
-    coverage = Coverage(site)
-    past = [
-        (step, view)
-        for step in range(0, 3_000, 50)
-        for view in coverage.at(float(step)).sensors
-        if view.distance_m is None
-    ]
-    assert all(view.why == "looks past this metre" and not view.counts for _, view in past)
+def test_a_sensor_that_looks_past_a_metre_says_so() -> None:
+    line = line_of(bent=True)
+    out_deg = (float(geometry_of(line).azimuth_deg(500.0)) - 90.0) % 360.0
+    # It stands far out with its back to the line and sees it only over either shoulder.
+    back = point("radar", "radar", 500.0, offset_m=60.0, azimuth_deg=out_deg, fov_deg=270.0, range_m=200.0)
+    coverage = Coverage(site_of(back, line=line))
+    (view,) = coverage.at(500.0).sensors
+    assert (view.why, view.counts, view.distance_m) == ("looks past this metre", False, None)
+    assert coverage.at(500.0).why == "no sensor counts here"
+    assert coverage.at(400.0).sensors[0].counts
 
 
 def test_weather_that_takes_much_is_named() -> None:
@@ -204,6 +205,12 @@ def test_a_failure_of_what_is_doubled_costs_no_metre_but_some_detection() -> Non
     both = Coverage(site).pd("person_walking")[0]
     assert failures[0].expected_lost_m == pytest.approx(3_000.0 * (both - KINDS["fibre_das"].walk), rel=1e-4)
     assert json.loads(json.dumps(failures_json(failures)))[0]["name"] == "K1"
+
+
+def test_a_fibre_that_notices_nothing_has_no_cut_worth_telling() -> None:
+    deaf = fibre("b", 3_000.0, 0.0, performance=Performance(0.0, 0.0, 0.0))
+    cuts = [each.name for each in single_failures(Coverage(site_of(fibre("a"), deaf))) if each.kind == "fibre_cut"]
+    assert cuts == ["a"]
 
 
 # -------------------------------------------------------------------------------------------------- unwatched time

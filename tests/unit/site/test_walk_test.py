@@ -1,5 +1,6 @@
 """Walk tests go before the assumed model, with their interval, and only where and for whom they were walked."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -118,3 +119,9 @@ def test_movers_of_tests_are_matched_to_those_of_the_coverage() -> None:
     for mover, gait, row in pairs:
         coverage = Coverage(site, walk_tests=[walk_test(800.0, 900.0, 1, 9, mover=mover, gait=gait)])
         assert [each.mover for each in coverage.measured] == [row]
+
+
+def test_a_test_of_another_line_is_none_of_this_one_s() -> None:
+    elsewhere = msgspec.structs.replace(walk_test(0.0, 100.0, 1, 9), line="other")
+    coverage = Coverage(SITE, walk_tests=[elsewhere])
+    assert coverage.measured == coverage.unused_walk_tests == ()
