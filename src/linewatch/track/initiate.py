@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from linewatch.records import MOVERS
-from linewatch.track.group import hear_size
+from linewatch.track.group import RESOLVED_M, hear_size
 from linewatch.track.performance import TOUCH
 from linewatch.track.update import hear_kinds
 
@@ -94,7 +94,9 @@ def newcomers(
             continue
         if free[j] * z.probability < LEAST_EXISTENCE:
             continue
-        if z.to_m > z.from_m and absorbed(tracks, z):
+        # What is one body to its sensor is not part of anybody else.
+        body = z.to_m - z.from_m < RESOLVED_M and z.feels != TOUCH
+        if not body and z.to_m > z.from_m and absorbed(tracks, z):
             continue
         out[count] = j
         count += 1

@@ -1,12 +1,13 @@
 """How noisy each kind of sensor is here and now, learnt from what it says itself.
 
-A detection that its sensor calls real with probability p is, by its own word, false with 1 - p. Their running sum is the
-density of false detections on this section; where it is far above what sensors of the kind usually give (rain on a
+A detection that its sensor calls real with probability p is, by its own word, false with 1 - p. Their running sum is
+the density of false detections on this section; where it is far above what sensors of the kind usually give (rain on a
 fence, a bad night of the electronics), an unclaimed detection is hardly ever somebody new, and must be borne out first.
 Detections that are nearly certain are believed at any noise.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,7 @@ USUAL_TIMES: Final = 5.0
 class NoiseFloor:
     """The learnt density of false detections by kind of sensor, in one section."""
 
-    def __init__(self, watch: Watch, kinds: list[str], zone_m: tuple[float, float]) -> None:
+    def __init__(self, watch: Watch, kinds: Sequence[str], zone_m: tuple[float, float]) -> None:
         names = sorted(set(kinds))
         self._kind = np.array([names.index(kind) for kind in kinds], dtype=np.int64)
         inside_m = np.minimum(watch.to_m, zone_m[1]) - np.maximum(watch.from_m, zone_m[0])

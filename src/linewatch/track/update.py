@@ -164,13 +164,15 @@ def update(
         if best < 0:
             continue
         track = tracks[i]
-        track.fed += MEMORY * (total - track.fed)
-        track.due += MEMORY * (1.0 / (2.0 - scan[detection[best]].detect) - track.due)
+        z = scan[detection[best]]
+        since = (z.time_ns - track.last_ns) * 1e-9 / z.look_s
+        memory = MEMORY * min(max(since, 0.0), 1.0)
+        track.fed += memory * (total - track.fed)
+        track.due += memory * (1.0 / (2.0 - z.detect) - track.due)
         if total <= 1e-6:
             continue
         _move(track, scan, detection[low:high], share[low:high])
         # What remains for "not seen now" leaves existence as it was: silence is weighed once a tick.
-        z = scan[detection[best]]
         after = total + (1.0 - total) * track.existence
         track.existence = min(believed(track, z, after), most_probability)
         if share[best] <= OWN:

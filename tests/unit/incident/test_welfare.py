@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from linewatch.incident.welfare import felt_c
-from linewatch.records import MOVERS, Incident, OperatorAct, Weather
+from linewatch.records import MOVERS, OperatorAct, Weather
 from tests.strategies import T0_NS
 from tests.unit.incident.test_step import S, Watch, track
 
