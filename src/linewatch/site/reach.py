@@ -113,8 +113,8 @@ def _views(sensors: Sequence[Sensor], line: Line) -> _Views:
     at_m = np.array([0.0 if sensor.at_m is None else sensor.at_m for sensor in sensors], dtype=np.float64)
     far_m = np.array([reach_m(sensor) for sensor in sensors], dtype=np.float64)
     facing_rad, half_rad = _wedges(sensors, line, at_m)
-    low_m = at_m - far_m * np.maximum(_greatest_cosine(facing_rad + np.pi, half_rad), 0.0)
-    high_m = at_m + far_m * np.maximum(_greatest_cosine(facing_rad, half_rad), 0.0)
+    low_m = at_m - far_m * _along(facing_rad + np.pi, half_rad)
+    high_m = at_m + far_m * _along(facing_rad, half_rad)
     span = np.array([_is_stretch(sensor) for sensor in sensors], dtype=bool)
     for number in np.flatnonzero(span).tolist():
         low_m[number], high_m[number] = _stretch_m(sensors[number])
@@ -129,11 +129,14 @@ def _stretch_m(sensor: Sensor) -> tuple[float, float]:
     return min(sensor.from_m, sensor.to_m), max(sensor.from_m, sensor.to_m)
 
 
-def _greatest_cosine(facing_rad: Floats, half_rad: Floats) -> Floats:
-    """(s,) how far along the line a view of length 1 reaches; a hair more, so that rounding hides nothing."""
+def _along(facing_rad: Floats, half_rad: Floats) -> Floats:
+    """(s,) how far a view of length 1 reaches along the line, 0 where it looks back; a hair more, for rounding.
+
+    The hair also lets in a path that runs right past the sensor, of which a view across the line sees a part.
+    """
     nearest_rad = np.maximum(np.abs((facing_rad + np.pi) % (2.0 * np.pi) - np.pi) - half_rad, 0.0)
-    cosine: Floats = np.minimum(np.cos(nearest_rad) + 1e-9, 1.0)
-    return cosine
+    along: Floats = np.maximum(np.cos(nearest_rad), 0.0) + 1e-9
+    return along
 
 
 def _ragged(ends: Ints) -> tuple[Ints, Ints]:

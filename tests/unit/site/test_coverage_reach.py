@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from linewatch.site.geometry import geometry_of
 from linewatch.site.grid import grid_of
 from linewatch.site.performance import MOST_GAIN_DB
-from linewatch.site.reach import Reach, reach_of, visible_distance_m
+from linewatch.site.reach import STRIP_M, Reach, reach_of, visible_distance_m
 from linewatch.site.sensor import Sensor
 from tests.unit.site.coverage_sites import fibre, line_of, point, site_of
 
@@ -123,3 +123,27 @@ def test_a_sensor_beyond_the_ends_is_named_as_idle() -> None:
     made = reach(point("p", "pir", 3_100.0, range_m=10.0), point("q", "pir", 3_005.0, range_m=10.0))
     assert [sensor.id for sensor in made.idle] == ["p"]
     assert (made.first.tolist(), made.stop.tolist()) == ([2_995], [3_000])
+
+
+@given(
+    at_m=st.sampled_from([500.0, 500.5, 1_333.3]),
+    offset_m=st.floats(-20.0, 40.0),
+    azimuth_deg=st.floats(0.0, 360.0),
+    fov_deg=st.floats(1.0, 360.0),
+    range_m=st.floats(2.0, 150.0),
+)
+def test_a_sensor_reaches_every_step_of_which_it_sees_a_part_and_no_other(
+    at_m: float, offset_m: float, azimuth_deg: float, fov_deg: float, range_m: float
+) -> None:
+    """As found by asking for every step of the line, without knowing beforehand where the view can reach."""
+    sensor = point("c", "camera", at_m, offset_m=offset_m, azimuth_deg=azimuth_deg, fov_deg=fov_deg, range_m=range_m)
+    made = reach(sensor, bent=True)
+    facing_deg = float(geometry_of(line_of(bent=True)).azimuth_deg(at_m)) - azimuth_deg
+    steps = np.arange(3_000)
+    wedge = one(math.radians(facing_deg)), one(math.radians(fov_deg / 2.0))
+    ends = one(STRIP_M[0] - offset_m), one(STRIP_M[1] - offset_m)
+    seen = visible_distance_m(steps + 0.5 - at_m, np.zeros(3_000, dtype=np.int64), *ends, *wedge) <= range_m
+    reached = np.zeros(3_000, dtype=bool)
+    for first, stop, low, high in zip(made.first, made.stop, made.start[:-1], made.start[1:], strict=True):
+        reached[first:stop] = np.isfinite(made.gain_db[low:high])
+    assert np.flatnonzero(seen).tolist() == np.flatnonzero(reached).tolist()
