@@ -11,9 +11,8 @@ from linewatch.site.model import Line, Section, Site
 from linewatch.site.sensor import Sensor
 from linewatch.track import TrackStep, estimates
 
-SPACE_M = 600.0
+SPACE_M = 3_000.0
 STEP_S = 0.25
-LEAST_PER_RUN = 3
 Error = dict[str, float]
 
 # By mix: kind of sensor, seconds between its looks, its errors, and whether it sees across, speed.
