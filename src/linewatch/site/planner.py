@@ -116,7 +116,10 @@ def plan(
         raise ValueError(f"weight has shape {weight.shape}; allowed: ({field.grid.steps},), one for each step")
     candidates = _Candidates(field, offers)
     worth = field.widths_m if weight is None else weight * field.widths_m
-    ledgers = [_choose(_Ledger(field, candidates, mover, target_pd, worth), budget, by) for by in _orders(offers)]
+    ledgers = [_Ledger(field, candidates, mover, target_pd, worth) for _ in _orders(offers)]
+    first = [ledgers[0].gain(number) for number in range(len(candidates.cost))]
+    for ledger, order in zip(ledgers, _orders(offers), strict=True):
+        _choose(ledger, first, budget, order)
     best = max(ledgers, key=lambda ledger: ledger.gained)
     even = len({offer.cost for offer in offers}) <= 1
     return Plan(
@@ -295,14 +298,14 @@ def _orders(offers: Sequence[Offer]) -> list[Order]:
     return [lambda gain, cost: gain / cost, lambda gain, _: gain]
 
 
-def _choose(ledger: _Ledger, budget: float | None, order: Order) -> _Ledger:
-    """Lazy greedy: the gains in the heap are upper bounds; one that is fresh and still first is the largest."""
+def _choose(ledger: _Ledger, first: Sequence[float], budget: float | None, order: Order) -> None:
+    """Lazy greedy: the gains in the heap are upper bounds; one that is fresh and still first is the largest.
+
+    `first` are the gains of all candidates before any is chosen.
+    """
     cost = ledger.candidates.cost
-    heap: list[tuple[float, int, int]] = []
-    for number in range(len(cost)):
-        ledger.bounds[number] = gain = ledger.gain(number)
-        if gain > _LEAST_GAIN:
-            heap.append((-order(gain, cost[number]), number, 0))
+    ledger.bounds = dict(enumerate(first))
+    heap = [(-order(gain, cost[number]), number, 0) for number, gain in enumerate(first) if gain > _LEAST_GAIN]
     heapq.heapify(heap)
     taken = 0
     while heap and taken < _MOST:
@@ -316,4 +319,3 @@ def _choose(ledger: _Ledger, budget: float | None, order: Order) -> _Ledger:
         ledger.bounds[number] = gain = ledger.gain(number)
         if gain > _LEAST_GAIN:
             heapq.heappush(heap, (-order(gain, cost[number]), number, taken))
-    return ledger

@@ -177,32 +177,25 @@ def _cut(field: PdField, mover: Watched, below: float, numbers: list[int]) -> Fa
     """A cut through fibres that lie side by side, at the worst step of the stretch that they share.
 
     The steps above the cut lose the fibres that run up, those below it the fibres that run down; so the loss of a cut
-    at every step is a sum from there on and one up to there.
+    at every step is a sum from there on and one up to there. None where none of the fibres notices anything.
     """
     ends, sensors = field.sensing.ends, field.sensing.reach.sensors
-    shared = max(ends[n][0] for n in numbers), min(ends[n][1] for n in numbers)
+    start, stop = min(ends[n][0] for n in numbers), max(ends[n][1] for n in numbers)
     up = frozenset(n for n in numbers if _runs_up(sensors[n]))
-    above = _lost(field, mover, below, up)
-    under = _lost(field, mover, below, frozenset(numbers) - up)
-    cuts = np.arange(shared[0], shared[1] + 1)
-    lost_m = above[0][-1] - above[0][cuts] + under[0][cuts]
-    expected_m = above[1][-1] - above[1][cuts] + under[1][cuts]
+    lost_up, fallen_up = _lost(field, mover, below, up, (start, stop))
+    lost_down, fallen_down = _lost(field, mover, below, frozenset(numbers) - up, (start, stop))
+    # Borders between steps, counted from `start`, at which every one of the fibres can be cut.
+    cuts = np.arange(max(ends[n][0] for n in numbers), min(ends[n][1] for n in numbers) + 1) - start
+    lost_m = _from_on(lost_up)[cuts] + _up_to(lost_down)[cuts]
+    expected_m = _from_on(fallen_up)[cuts] + _up_to(fallen_down)[cuts]
+    if not expected_m.any():
+        return None
     worst = int(np.lexsort((-expected_m, -lost_m))[0])
     cut = int(cuts[worst])
-    lost_steps = np.flatnonzero(np.concatenate((np.diff(under[0][: cut + 1]), np.diff(above[0][cut:]))))
-    touched = _touched(ends, up, cut, rising=True) + _touched(ends, frozenset(numbers) - up, cut, rising=False)
-    if not touched:
-        return None
-    hull = (
-        (int(lost_steps[0]), int(lost_steps[-1]) + 1)
-        if len(lost_steps)
-        else (
-            min(low for low, _ in touched),
-            max(high for _, high in touched),
-        )
-    )
-    from_m, to_m = chainages(field, hull)
-    cut_m = min(cut * field.grid.step_m, field.line.length_m)
+    both = np.concatenate((lost_down[:cut], lost_up[cut:])), np.concatenate((fallen_down[:cut], fallen_up[cut:]))
+    steps = start + np.flatnonzero(both[0] if both[0].any() else both[1])
+    from_m, to_m = chainages(field, (int(steps[0]), int(steps[-1]) + 1))
+    cut_m = min((start + cut) * field.grid.step_m, field.line.length_m)
     return Failure(
         kind="fibre_cut" if len(numbers) == 1 else "trench_cut",
         name=" + ".join(sensors[n].id for n in numbers),
@@ -217,17 +210,24 @@ def _cut(field: PdField, mover: Watched, below: float, numbers: list[int]) -> Fa
     )
 
 
-def _touched(ends: Sequence[Stretch], numbers: Iterable[int], cut: int, *, rising: bool) -> list[Stretch]:
-    parts = [(max(cut, ends[n][0]), ends[n][1]) if rising else (ends[n][0], min(cut, ends[n][1])) for n in numbers]
-    return [part for part in parts if part[1] > part[0]]
+def _up_to(values: Floats) -> Floats:
+    """(n + 1,) sum of what lies below each border."""
+    return np.concatenate(([0.0], np.cumsum(values)))
 
 
-def _lost(field: PdField, mover: Watched, below: float, numbers: frozenset[int]) -> tuple[Floats, Floats]:
-    """(steps + 1,) metres lost, and Pd lost times metres, up to each step, if these fibres were dead everywhere."""
-    lost, fallen = np.zeros(field.grid.steps), np.zeros(field.grid.steps)
+def _from_on(values: Floats) -> Floats:
+    """(n + 1,) sum of what lies above each border."""
+    return np.concatenate((np.cumsum(values[::-1])[::-1], [0.0]))
+
+
+def _lost(
+    field: PdField, mover: Watched, below: float, numbers: frozenset[int], hull: Stretch
+) -> tuple[Floats, Floats]:
+    """(hull,) metres lost, and Pd lost times metres, on each step of a stretch, if these fibres were dead."""
+    lost, fallen = np.zeros(hull[1] - hull[0]), np.zeros(hull[1] - hull[0])
     for part in merged(field.sensing.ends[number] for number in numbers):
         now, then = pd_without(field, mover, part, numbers)
-        widths = field.widths_m[part[0] : part[1]]
-        lost[part[0] : part[1]] = np.where((now >= below) & (then < below), widths, 0.0)
-        fallen[part[0] : part[1]] = widths * (now - then)
-    return np.concatenate(([0.0], np.cumsum(lost))), np.concatenate(([0.0], np.cumsum(fallen)))
+        here, widths = slice(part[0] - hull[0], part[1] - hull[0]), field.widths_m[part[0] : part[1]]
+        lost[here] = np.where((now >= below) & (then < below), widths, 0.0)
+        fallen[here] = widths * (now - then)
+    return lost, fallen

@@ -4,6 +4,7 @@ Between two events (an outage begins or ends, the weather is reported anew) noth
 finite sum over the stretches of time between them, with no sampling in it.
 """
 
+import heapq
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.records import Outage, Weather
-from linewatch.site.condition import in_force, last_reported
+from linewatch.site.condition import last_reported
 from linewatch.site.gaps import NOT_WATCHED_BELOW
 from linewatch.site.pd_field import PdField
 from linewatch.site.performance import Watched
@@ -117,6 +118,7 @@ def _integrate(
     below: float,
 ) -> _Sum:
     times_ns = _events(from_ns, to_ns, outages, weather)
+    force = _Force(outages)
     section = _section_of_steps(field)
     dark = np.zeros(field.grid.steps, dtype=bool)
     by_section_m = np.zeros(max(1, len(field.line.sections)))
@@ -124,7 +126,7 @@ def _integrate(
     out = _Sum(0.0, [], -1.0, from_ns, len(times_ns) - 1)
     everywhere = ((0, field.grid.steps),)
     for number, (begin_ns, end_ns) in enumerate(pairwise(times_ns)):
-        changed = field.update(outages=in_force(outages, begin_ns), weather=last_reported(weather, begin_ns))
+        changed = field.update(outages=force.at(begin_ns), weather=last_reported(weather, begin_ns))
         for low, high in changed if number else everywhere:
             here = slice(low, high)
             now = field.pd_between((low, high), mover) < below
@@ -138,6 +140,27 @@ def _integrate(
     out.total = float(metre_ns.sum()) / _NS_PER_HOUR
     out.sections = (metre_ns / _NS_PER_HOUR).tolist()[: len(field.line.sections)]
     return out
+
+
+class _Force:
+    """The outages in force at times that only rise: each is taken in once and let go once."""
+
+    def __init__(self, outages: Sequence[Outage]) -> None:
+        last = {outage.id: outage for outage in outages}.values()
+        self._to_come = sorted(last, key=lambda outage: (outage.start_ns, outage.id), reverse=True)
+        self._ends: list[tuple[int, str]] = []
+        self._held: dict[str, Outage] = {}
+
+    def at(self, time_ns: int) -> tuple[Outage, ...]:
+        """Those that hold at a time, which is no earlier than the one asked for before."""
+        while self._to_come and self._to_come[-1].start_ns <= time_ns:
+            outage = self._to_come.pop()
+            self._held[outage.id] = outage
+            if outage.end_ns is not None:
+                heapq.heappush(self._ends, (outage.end_ns, outage.id))
+        while self._ends and self._ends[0][0] <= time_ns:
+            self._held.pop(heapq.heappop(self._ends)[1], None)
+        return tuple(self._held.values())
 
 
 def _events(from_ns: int, to_ns: int, outages: Sequence[Outage], weather: Sequence[Weather]) -> list[int]:
