@@ -1,4 +1,4 @@
-"""A scene on its site, watched from detections to incidents and scored against its truth (docs/score.md).
+"""A scene on its site, watched from detections (`storm-raw`: from raw samples) to incidents and scored (docs/score.md).
 
 `--quick` keeps every scripted event and shortens only the time between them and the background; `simulated_s` says how
 long the scene then is. `--seeds N` plays it N times and scores all of them together as far as that makes sense.
@@ -10,12 +10,14 @@ from typing import Any
 
 from benchmarks.reporting import Figures, answer
 from linewatch.app.replay import replay
-from linewatch.evaluate import ScoreSettings, clopper_pearson, garwood, score
+from linewatch.evaluate import clopper_pearson, garwood, score
 from linewatch.records import Incident, Record, Track
-from linewatch.simulate import SimulatedSource, bench_site, read_scene, scene_names, shortened
+from linewatch.simulate import RawSource, SimulatedSource, bench_site, read_scene, scene_names, shortened, trimmed
 from linewatch.site.load import load_site
 
 BENCH_SCENES = ("walker-and-wind",)
+RAW_STRETCHES_M = {"storm-raw": (20_000.0, 22_000.0)}
+"""Scenes that are played as raw samples, and where; all others begin at detections."""
 DRAIN_S = 120.0
 
 
@@ -25,7 +27,13 @@ def play_and_score(name: str, seed: int, *, quick: bool, nuisance_factor: float,
     scene = read_scene(name, site)
     if quick:
         scene = shortened(scene, site, seed)
-    source = SimulatedSource(scene, site, seed, nuisance_factor=nuisance_factor)
+    stretch_m = RAW_STRETCHES_M.get(name)
+    source: RawSource | SimulatedSource
+    if stretch_m is not None:
+        site = trimmed(site, *stretch_m)
+        source = RawSource(scene, site, seed, from_m=stretch_m[0], to_m=stretch_m[1])
+    else:
+        source = SimulatedSource(scene, site, seed, nuisance_factor=nuisance_factor)
     incidents: list[Incident] = []
     tracks: list[Track] = []
 
@@ -40,7 +48,12 @@ def play_and_score(name: str, seed: int, *, quick: bool, nuisance_factor: float,
     replay(site, [source], until_ns=end_ns, on_output=keep)
     wall_s = time.perf_counter() - begun
     result = score(
-        incidents, source.truth(), site, tracks=tracks, span_ns=(scene.start_ns, end_ns), settings=ScoreSettings()
+        incidents,
+        source.truth(),
+        site,
+        tracks=tracks,
+        span_ns=(scene.start_ns, end_ns),
+        watched_km=None if stretch_m is None else (stretch_m[1] - stretch_m[0]) / 1_000.0,
     )
     return result | {"simulated_s": scene.duration_s, "wall_s": wall_s}
 

@@ -47,6 +47,7 @@ class _Case(msgspec.Struct, frozen=True):
     matches: Matches
     start_ns: int
     end_ns: int
+    watched_km: float
 
 
 def score(
@@ -56,12 +57,14 @@ def score(
     *,
     tracks: Sequence[Track] = (),
     span_ns: tuple[int, int] | None = None,
+    watched_km: float | None = None,
     settings: ScoreSettings | None = None,
 ) -> dict[str, Any]:
     """The score as plain values, ready for JSON; what cannot be scored is None.
 
     `incidents` may hold several versions of one incident: the last one counts, and the first one tells which sensors
-    raised it. `span_ns` is what was watched, from and to; by default from the first event or incident to the last.
+    raised it. `span_ns` is when was watched, from and to; by default from the first event or incident to the last.
+    `watched_km` is how much of the line was; by default all of it.
     `tracks` (all versions) are needed for GOSPA only.
     """
     settings = settings or ScoreSettings()
@@ -72,11 +75,12 @@ def score(
         last[incident.id] = incident
     standing = tuple(sorted((i for i in last.values() if not i.withdrawn), key=lambda i: (i.raised_ns, i.id)))
     start_ns, end_ns = span_ns or _hull(standing, truth)
+    watched_km = _line_km(site) if watched_km is None else watched_km
     matches = match(standing, truth, settings.gates, first)
-    case = _Case(site, settings, standing, first, tuple(truth), matches, start_ns, end_ns)
+    case = _Case(site, settings, standing, first, tuple(truth), matches, start_ns, end_ns, watched_km)
     return {
         "span_s": (end_ns - start_ns) / 1e9,
-        "line_km": _line_km(site),
+        "watched_km": watched_km,
         "events": len(truth),
         "incidents": len(standing),
         "gates": msgspec.to_builtins(settings.gates),
@@ -145,7 +149,7 @@ def _alarms(case: _Case) -> dict[str, Any]:
         else:
             harmless_called_threat += not called_harmless
             harmless_right += called_harmless
-    km_days = _line_km(case.site) * (case.end_ns - case.start_ns) / _DAY_NS
+    km_days = case.watched_km * (case.end_ns - case.start_ns) / _DAY_NS
 
     def rate(count: int) -> dict[str, Any]:
         low, high = garwood(count, km_days, case.settings.confidence)

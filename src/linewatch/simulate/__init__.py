@@ -2,7 +2,7 @@
 
 from linewatch.simulate.bench import bench_site
 from linewatch.simulate.language import read_scene, read_scene_text, scene_names
-from linewatch.simulate.raw import RawSource
+from linewatch.simulate.raw import RawSource, trimmed
 from linewatch.simulate.recording import write_recording, write_truth
 from linewatch.simulate.scene import Scene
 from linewatch.simulate.shorten import shortened
@@ -22,6 +22,7 @@ __all__ = [
     "scene_names",
     "settings_type",
     "shortened",
+    "trimmed",
     "truth_of",
     "write_recording",
     "write_truth",

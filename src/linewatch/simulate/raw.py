@@ -30,6 +30,29 @@ _NEAR_M: Final = 300.0
 _SCHEMA: Final = "raw-1"
 
 
+def trimmed(site: Site, from_m: float, to_m: float) -> Site:
+    """The site with only those vibration sensors that reach into a stretch, each cut to its channels there.
+
+    For a watch over raw samples of a stretch: what is not simulated would otherwise be an outage.
+    """
+    sensors = []
+    for sensor in site.sensors:
+        if sensor.kind not in RATE_HZ:
+            continue
+        if not sensor.is_span:
+            sensors += [sensor] if from_m <= (sensor.at_m or 0.0) < to_m else []
+            continue
+        centres_m, edges_m = sensor.channel_centres_m(), sensor.channel_edges_m()
+        inside = np.flatnonzero((centres_m >= from_m) & (centres_m < to_m))
+        if len(inside):
+            low, high = float(edges_m[inside[0]]), float(edges_m[inside[-1] + 1])
+            cut = {"from_m": round(low, 3), "to_m": round(high, 3), "channels": len(inside), "calibration": ()}
+            sensors.append(msgspec.structs.replace(sensor, **cut))
+    # Only samples are simulated: no sensor says by itself that it lives.
+    alone = tuple(msgspec.structs.replace(sensor, heartbeat_s=None) for sensor in sensors)
+    return msgspec.structs.replace(site, sensors=alone)
+
+
 class RawSource:
     """Gives the samples of every vibration sensor on a stretch while a scene plays. Satisfies `ports.Recording`.
 

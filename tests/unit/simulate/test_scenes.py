@@ -65,7 +65,7 @@ def test_load_is_a_thousand_and_then_five_thousand_single_movers() -> None:
     assert [event.times for event in scene_of("load").events] == [1_000, 5_000]
 
 
-@pytest.mark.parametrize("name", ["quiet-night", "storm", "stillness", "diversion", "the-night"])
+@pytest.mark.parametrize("name", ["quiet-night", "storm", "storm-raw", "stillness", "diversion", "the-night"])
 def test_the_truth_of_a_scene_scored_against_itself_is_perfect(name: str) -> None:
     site = site_of(name)
     scene = scene_of(name)
