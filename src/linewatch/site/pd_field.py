@@ -161,7 +161,9 @@ class PdField:
             miss = self._miss[:, low:high]
             miss[:] = self._family[0, :, low:high]
             for family in range(1, len(FAMILIES)):
-                miss *= self._family[family, :, low:high]
+                # Where no sensor of a family reaches, it misses with exactly 1: beta + (1 - beta) rounds to that.
+                if self.sensing.reaching(family, (low, high)):
+                    miss *= self._family[family, :, low:high]
         return tuple(union)
 
     def _accumulate(self, family: int, part: Stretch, out: Misses, without: frozenset[int] = frozenset()) -> None:

@@ -198,6 +198,12 @@ def test_families_miss_independently_of_each_other() -> None:
     assert together == pytest.approx(1.0 - math.prod(misses), abs=1e-6)
 
 
+@given(st.floats(0.0, 1.0, width=32))
+def test_a_family_without_sensors_misses_for_certain_whatever_its_common_cause(beta: float) -> None:
+    share = np.float32(beta)
+    assert share * np.float32(1.0) + (np.float32(1.0) - share) * np.float32(1.0) == 1.0
+
+
 def test_a_sensor_that_notices_nothing_changes_nothing() -> None:
     blind = fibre("b", performance=Performance(0.0, 0.0, 0.0))
     np.testing.assert_array_equal(Coverage(site_of(fibre("a"), blind))._miss, Coverage(site_of(fibre("a")))._miss)
