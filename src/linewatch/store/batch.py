@@ -163,6 +163,8 @@ def load_ends(connection: sqlite3.Connection) -> Ends:
 def end_of(connection: sqlite3.Connection, chain: Chain) -> Link:
     """End of one chain."""
     row = connection.execute(_LAST[chain]).fetchone()
+    if row is not None and row[0] < 0:
+        raise ChainError(f"{chain} entry {row[0]}: found a position below 0")
     return START if row is None else Link(row[0] + 1, row[1])
 
 

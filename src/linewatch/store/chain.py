@@ -35,6 +35,9 @@ _REDACTABLE: Final[dict[bytes, frozenset[str]]] = {
     b"audit": frozenset({"who", "text"}),
 }
 
+UNREADABLE: Final = (ValueError, RecursionError)
+"""What decoding bytes raises that are not what they should be."""
+
 encode: Final = msgspec.msgpack.Encoder().encode
 _raw_fields: Final = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
 _sha256: Final = hashlib.sha256
@@ -134,7 +137,7 @@ def cut(payload: bytes, names: frozenset[str], salt_key: bytes, chain: Chain, se
     runs: list[tuple[str, list[bytes]]] = []
     try:
         fields = _raw_fields(payload)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     for name, raw in fields.items():
         own = name if name in names else ""

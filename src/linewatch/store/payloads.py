@@ -7,6 +7,7 @@ import msgspec
 
 from linewatch.errors import ChainError
 from linewatch.store.chain import (
+    UNREADABLE,
     Chain,
     Piece,
     Pieces,
@@ -82,10 +83,11 @@ def unwrap(row: Row) -> Content:
 def _in_pieces(body: bytes) -> Content:
     try:
         stored = _decode_stored(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ChainError(f"its pieces cannot be read ({error})") from error
     pieces = Pieces(stored.head, tuple(Piece(*piece) for piece in stored.pieces))
-    if encode((pieces.head, pieces.pieces)) != body or len(pieces.head) > 3:
+    names_fit = all(len(piece.name) < 1024 for piece in pieces.pieces)
+    if encode((pieces.head, pieces.pieces)) != body or len(pieces.head) > 3 or not names_fit:
         raise ChainError("its pieces are not as Linewatch writes them")
     return Content(joined(pieces), pieces_commitment(pieces), pieces)
 

@@ -6,7 +6,7 @@ import msgspec
 
 from linewatch.errors import ChainError
 from linewatch.records import Incident
-from linewatch.store.chain import Piece, encode
+from linewatch.store.chain import UNREADABLE, Piece, encode
 from linewatch.store.payloads import Content
 
 INCIDENT: Final = "incident"
@@ -32,7 +32,7 @@ def incident_of(content: Content) -> Incident:
     """The incident, with erased texts marked as such. Raises `ChainError` where the payload is no incident."""
     try:
         return _decode(_readable(content))
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ChainError(f"its payload is no incident ({error})") from error
 
 

@@ -1,5 +1,6 @@
 """Reads what was committed, beside a writer or alone."""
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from linewatch.store.payloads import Content, Row, unwrap
 from linewatch.store.projection import incident_of
 from linewatch.store.schema import DATABASE, connect_reader, errors_told
 
+_CURSOR: Final = re.compile(rb"-1|\d{1,18}")
 _ENTRIES: Final = (
     "SELECT e.seq, e.tick, e.kind, e.key, e.commitment, p.form, p.crc32, p.location, p.body "
     "FROM record_entry e LEFT JOIN record_payload p ON p.seq = e.seq WHERE e.seq >= ? {kinds} ORDER BY e.seq"
@@ -73,8 +75,12 @@ class StoreReader:
             "JOIN record_payload p ON p.seq = o.seq WHERE o.seq > ? ORDER BY o.seq LIMIT ?"
         )
         with errors_told(self._path):
-            body = self._one("SELECT body FROM state WHERE space = 'outbox' AND key = ?", (channel,))
-            after = -1 if body is None else int(body)
+            body = self._one("SELECT body FROM state WHERE space = 'outbox' AND key = ?", (channel,)) or b"-1"
+            if not _CURSOR.fullmatch(body):
+                raise ChainError(
+                    f"state outbox {channel!r}: found {body[:20]!r}; allowed: a position in decimal digits"
+                )
+            after = int(body)
             return [(row[0], incident_of(unwrap(row))) for row in self._connection.execute(statement, (after, limit))]
 
     def positions(self) -> Positions | None:
@@ -88,10 +94,10 @@ class StoreReader:
                 spaces.setdefault(space, {})[key] = body
         return Positions(
             tick=row[0],
-            sources={key: body.decode() for key, body in spaces.get("source", {}).items()},
+            sources=_texts("source", spaces),
             states=spaces.get("decision", {}),
             signal_tick=row[0] if row[1] is None else row[1],
-            signal_sources={key: body.decode() for key, body in spaces.get("signal_source", {}).items()},
+            signal_sources=_texts("signal_source", spaces),
             signal_states=spaces.get("signal", {}),
         )
 
@@ -136,6 +142,13 @@ class StoreReader:
 def open_store(folder: Path) -> StoreReader:
     """A store to read. Raises `StoreError` in one line where there is none that this version can read."""
     return StoreReader(folder, connect_reader(folder / DATABASE))
+
+
+def _texts(space: str, spaces: dict[str, dict[str, bytes]]) -> dict[str, str]:
+    try:
+        return {key: body.decode() for key, body in spaces.get(space, {}).items()}
+    except UnicodeDecodeError as error:
+        raise ChainError(f"state {space}: found bytes that are no text; allowed: a position of a source") from error
 
 
 def _entry(chain: Chain, row: Sequence[object]) -> Entry:

@@ -4,10 +4,8 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from linewatch.store import notes
-from linewatch.store.chain import START, Link, audit_header
+from linewatch.store.chain import START, UNREADABLE, Link, audit_header
 from linewatch.store.keys import checkpoint_holds, rotation_holds
 from linewatch.store.payloads import Content, unwrap
 from linewatch.store.scan import Break, EntryRow, Erased, content_of, fault_of, rows_of
@@ -101,7 +99,7 @@ class AuditScan:
             if kind == notes.CHECKPOINT:
                 return self._checkpoint(row, notes.decode_checkpoint(content.payload), cited, wall_ns)
             notes.decode_erasure(content.payload)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             return f"its payload is no {kind} ({error})"
         return ""
 
@@ -145,6 +143,6 @@ def _erasures(connection: sqlite3.Connection) -> list[notes.Erasure]:
     for row in rows_of(connection, _ERASURES, lambda _: None):
         try:
             found.append(notes.decode_erasure(unwrap(row).payload or b""))
-        except ValueError:  # told, with its position, by the pass itself
+        except UNREADABLE:  # told, with its position, by the pass itself
             continue
     return found

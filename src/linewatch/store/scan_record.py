@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from linewatch.store import notes
-from linewatch.store.chain import GENESIS, PAYLOAD_TAG, START, Link, encode
+from linewatch.store.chain import GENESIS, PAYLOAD_TAG, START, UNREADABLE, Link, encode
 from linewatch.store.files import FileCited
 from linewatch.store.identity import Identity
 from linewatch.store.payloads import Content
@@ -161,7 +161,7 @@ def _learn(scan: RecordScan, seq: int, kind: str, key: str, content: Content | N
         else:
             cited = notes.decode_file(content.payload)
             scan.files[cited.name] = (seq, cited)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         return f"its payload is no {kind} ({error})"
     return ""
 
