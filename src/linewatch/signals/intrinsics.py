@@ -8,9 +8,13 @@ that a compiler may be allowed, it does not depend on the code around it.
 
 from typing import Any
 
-from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+
+# numba's own tools have no types; `ir` is what it writes LLVM's language with.
+ir: Any = cgutils.ir  # type: ignore[attr-defined]
+_function: Any = cgutils.get_or_insert_function
+_pointer: Any = cgutils.get_item_pointer
 
 
 def _fma(_typing: Any, _a: Any, _b: Any, _c: Any) -> Any:
@@ -19,7 +23,7 @@ def _fma(_typing: Any, _a: Any, _b: Any, _c: Any) -> Any:
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         real = ir.FloatType()
         kind = ir.FunctionType(real, [real, real, real])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fmuladd.f32"), arguments)
+        return builder.call(_function(builder.module, kind, "llvm.fmuladd.f32"), arguments)
 
     return types.float32(types.float32, types.float32, types.float32), generate
 
@@ -30,10 +34,10 @@ def _prefetch(_typing: Any, array: Any, row: Any, column: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = signature.args[0]
         value = context.make_array(kind)(context, builder, arguments[0])
-        pointer = cgutils.get_item_pointer(context, builder, kind, value, list(arguments[1:]), wraparound=False)
+        pointer = _pointer(context, builder, kind, value, list(arguments[1:]), wraparound=False)
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         takes = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        instruction = cgutils.get_or_insert_function(builder.module, takes, "llvm.prefetch.p0")
+        instruction = _function(builder.module, takes, "llvm.prefetch.p0")
         # For reading; keep it in the second-level cache; data, not instructions.
         builder.call(instruction, [builder.bitcast(pointer, byte), number(0), number(2), number(1)])
         return context.get_dummy_value()

@@ -171,7 +171,7 @@ def _compare(power: Any, sums: Any, counts: Any, reach: Any, guard: Any, factor:
 
 
 @njit(cache=True, nogil=True)
-def _cluster(power: Any, over: Any, first: Any, gap: Any, whole: Any, parts: Any) -> int:
+def _cluster(power: Any, over: Any, first: Any, gap: Any, whole: Any, parts: Any) -> Any:
     """Collect the cluster that begins at `first`; return the channel after it."""
     last = peak = first
     cells = 0

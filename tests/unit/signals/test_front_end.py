@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from linewatch.records.state import freeze, thaw
 from linewatch.signals.front_end import (
-    LOW,
-    ROWS,
-    TILE,
     FrontEndBlocks,
     FrontEndSettings,
     FrontEndState,
@@ -21,6 +18,7 @@ from linewatch.signals.front_end import (
     new_front_end_state,
     run_front_end,
 )
+from linewatch.signals.front_end_kernel import LOW, ROWS, TILE
 from tests.unit.signals.twin_front_end import FIGURES, twin
 
 RATE_HZ = 1000.0

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, sosfilt
 
-from linewatch.signals.front_end import LARGEST, QUIETEST, FrontEndSettings
+from linewatch.signals.front_end import FrontEndSettings
+from linewatch.signals.front_end_kernel import LARGEST, QUIETEST
 
 FIGURES = ("power", "ratio", "active", "onsets", "first_onset", "bad", "low", "high")
 
