@@ -1,0 +1,1 @@
+"""The table of detection scores, and the command that renews it."""
