@@ -85,7 +85,7 @@ def table_of(rows: list[tuple[Row, dict[str, Any]]], *, quick: bool) -> str:
         "# Detection scores",
         "",
         f"Made by `{command}` with Linewatch {__version__}. Columns: [the score](../../docs/score.md); rows:",
-        "[the scenes](../../docs/scenes.md), seeds from 1. Counts are sums over the seeds, percentiles and peaks the worst",
+        "[the scenes](../../docs/scenes.md), seeds from 1. Counts are sums over seeds, percentiles and peaks the worst",
         "seed's. All rows but `storm-raw` begin at detections and say nothing of the detectors.",
         "",
         "| " + " | ".join(head) + " |",
