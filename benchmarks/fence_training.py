@@ -41,11 +41,11 @@ COLUMNS = {"level": EVERYTHING, "shape": SHAPE}
 class Effort:
     """How much work goes into one model."""
 
-    networks: int = 5
+    networks: int = 3
     epochs: int = 20
-    decays: tuple[float, ...] = (0.3, 0.5, 1.0)
+    decays: tuple[float, ...] = (0.5, 1.0)
     stretches: tuple[float, ...] = STRETCHES
-    folds: int = 3
+    folds: int = 2
 
 
 QUICK = Effort(networks=1, epochs=12, decays=(0.5,), stretches=(0.8, 1.25), folds=2)
@@ -136,8 +136,10 @@ def _held_out(
     held = []
     for f in range(effort.folds):
         model = _networks([r for r, g in zip(train, fold, strict=True) if g != f], columns, one, decay, seed)
-        for r in (r for r, g in zip(train, fold, strict=True) if g == f and r.label in _labels(model)):
-            held.append(_Held(_labels(model).index(r.label), r.windows, log_probabilities(model, r.windows), model))
+        known = [r for r, g in zip(train, fold, strict=True) if g == f and r.label in _labels(model)]
+        held += [
+            _Held(_labels(model).index(r.label), r.windows, log_probabilities(model, r.windows), model) for r in known
+        ]
     return held
 
 
@@ -154,9 +156,7 @@ def decisions(
     return [(windows[i : i + size], log_p[i : i + size]) for i in starts]
 
 
-def _networks(
-    train: Sequence[Recording], columns: NDArray[Any], effort: Effort, decay: float, seed: int
-) -> ActModel:
+def _networks(train: Sequence[Recording], columns: NDArray[Any], effort: Effort, decay: float, seed: int) -> ActModel:
     """Networks, class centres and spread; neither calibrated nor with a scale of strangeness yet."""
     labels = sorted({r.label for r in train})
     x, y, weight = _table(train, columns)
@@ -218,7 +218,6 @@ def _calibrated(model: ActModel, held: Sequence[_Held]) -> ActModel:
     unknown = (float(np.quantile(total, 0.95)), float(total.std()) / 4)
     values: dict[str, Any] = {name: getattr(model, name) for name in ActModel.__slots__}
     return ActModel(**values | {"temperature": temperature, "known": known, "unknown": unknown})
-
 
 
 def _tempered(log_p: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

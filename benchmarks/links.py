@@ -1,4 +1,4 @@
-"""Real radio links around a room: is movement told from quiet, row by row, and is every episode found?
+"""Real radio links around a room: movement told from quiet, row by row, and every episode found.
 
 Causal and unsupervised: the detector sees past rows only and no label. Rows of the first WARM_UP_ROWS are not scored
 row by row; episodes that end within them are not counted either. Yardstick: the deviation over the last rows, averaged

@@ -25,7 +25,7 @@ def main() -> None:
     args = parser.parse_args()
     train = recordings(args.data, STRETCHES)
     if not train:
-        parser.exit(2, f"--data: found no labelled recordings in {args.data}; allowed: a folder like {SHIPPED.stem}'s\n")
+        parser.exit(2, f"--data: no labelled recordings in {args.data}; allowed: a folder like {SHIPPED.stem}'s\n")
     arrays = {"trained_on": np.array(sorted(r.fingerprint for r in train))}
     for name, columns in COLUMNS.items():
         model, decay = fit(train, columns, Effort(), SEED)

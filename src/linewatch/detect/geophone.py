@@ -128,9 +128,7 @@ class GeophoneStep:
         channel = state.channels.get(number)
         here = (block.origin_ns, block.rate_hz, block.first_sample)
         if channel is None or (channel.origin_ns, channel.rate_hz, channel.next_sample) != here:
-            channel = _Channel(
-                block.origin_ns, block.start_ns, block.rate_hz, 0, new_step_state(block.rate_hz), Walk()
-            )
+            channel = _Channel(block.origin_ns, block.start_ns, block.rate_hz, 0, new_step_state(block.rate_hz), Walk())
             state.channels[number] = channel
         channel.next_sample = block.first_sample + block.n_samples
         found = []

@@ -87,7 +87,7 @@ class LinkStep:
         """Nothing heard."""
         return LinkStepState(parts={})
 
-    def step(self, state: LinkStepState, batch: Batch, tick: Tick) -> tuple[LinkStepState, tuple[Record, ...]]:
+    def step(self, state: LinkStepState, batch: Batch, tick: Tick) -> tuple[LinkStepState, tuple[Record, ...]]:  # noqa: ARG002 - samples bring their own time
         """Blocks in, one batch of detections out. Takes over the arrays of `state`."""
         found: list[Detection] = []
         for block in batch:

@@ -75,7 +75,8 @@ def _columns(*values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _bands(power: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
     frequency = np.arange(power.shape[1]) / rows
     inside = (frequency >= _EDGES[:-1, None] - 1e-9) & (frequency < _EDGES[1:, None] - 1e-9)
-    return (power @ (inside / inside.sum(axis=1, keepdims=True)).T) + _TINY
+    bands: NDArray[np.float64] = (power @ (inside / inside.sum(axis=1, keepdims=True)).T) + _TINY
+    return bands
 
 
 def _spectrum(z: NDArray[np.float64], m: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
@@ -129,7 +130,8 @@ def _distribution(z: NDArray[np.float64], m: NDArray[np.float64]) -> tuple[NDArr
     unit = (m - m.mean(axis=1, keepdims=True)) / (m.std(axis=1, keepdims=True) + 1e-9)
     of_cells = np.quantile(z, _QUANTILES, axis=(1, 2)).T
     of_mean = np.quantile(unit, _QUANTILES, axis=1).T
-    moments = _columns((z**3).mean(axis=(1, 2)), (z**4).mean(axis=(1, 2)), (unit**3).mean(axis=1), (unit**4).mean(axis=1))
+    of_z = (z**3).mean(axis=(1, 2)), (z**4).mean(axis=(1, 2))
+    moments = _columns(*of_z, (unit**3).mean(axis=1), (unit**4).mean(axis=1))
     changes: list[NDArray[np.float64]] = []
     for x, rows in ((z, 1), (z, 4), (unit, 2), (unit, 8)):
         change = x[:, rows:] - x[:, :-rows]
@@ -140,7 +142,7 @@ def _distribution(z: NDArray[np.float64], m: NDArray[np.float64]) -> tuple[NDArr
 
 
 def _burst(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Over pieces of 8 rows: does the spread go with the mean, and how much do both change?"""
+    """Over pieces of 8 rows: whether the spread goes with the mean, and how much both change."""
     n, rows, cells = z.shape
     pieces = z[:, : rows // 8 * 8].reshape(n, rows // 8, 8, cells)
     mean, spread = pieces.mean(axis=2), pieces.std(axis=2)

@@ -72,12 +72,10 @@ def new_link_state(links: int) -> LinkState:
 
 
 def link_scores(samples: NDArray[Any], state: LinkState) -> LinkScores:
-    """Scores of readings (rows, links); one that is not a finite number is no news. Takes over the arrays of `state`."""
+    """Scores of readings (rows, links); what is not a finite number is no news. Takes over the arrays of `state`."""
     readings = np.ascontiguousarray(samples, dtype=np.float64)
     scores, means, parts = np.zeros(len(readings)), np.zeros(len(readings)), np.zeros(readings.shape)
-    _score(
-        readings, state.last, state.changes, state.heard, state.counts, state.sums, state.rows, scores, means, parts
-    )
+    _score(readings, state.last, state.changes, state.heard, state.counts, state.sums, state.rows, scores, means, parts)
     state.rows += len(readings)
     return LinkScores(scores, means, parts)
 
@@ -121,7 +119,7 @@ def _usual(changes: Any) -> float:
         return LEAST_CHANGE
     known.sort()
     kept = known[: max(int(len(known) * USUAL_SHARE), 1)]
-    return max(kept.mean(), LEAST_CHANGE)
+    return max(float(kept.mean()), LEAST_CHANGE)
 
 
 class RunState(msgspec.Struct):
