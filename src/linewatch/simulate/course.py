@@ -200,7 +200,9 @@ class _Course:
         end_s, centre = self._now[0] + duration_s, (self._now[1], self._now[2])
         while self._now[0] < end_s:
             step = self._rng.normal(0.0, 12.0, 2)
-            self._go(centre[0] + float(step[0]), centre[1] + float(step[1]), slow=0.5)
+            side = 1.0 if centre[1] >= 0.0 else -1.0  # nobody strays through the barrier
+            offset_m = side * max(side * (centre[1] + float(step[1])), 2.0)
+            self._go(centre[0] + float(step[0]), offset_m, slow=0.5)
 
 
 def _usual_spread_m(mover: int, count: int) -> float:

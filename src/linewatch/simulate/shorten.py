@@ -15,7 +15,7 @@ _BACKGROUND_SHARE: Final = 0.1
 def shortened(scene: Scene, site: Site, seed: int, spread_s: float = _SPREAD_S) -> Scene:
     """The same events, faults and bursts, all beginning within `spread_s`, and a tenth of the background.
 
-    What lasts keeps its length, so that somebody who lies still for 45 minutes still does. Rates that need the usual
+    What lasts keeps its length, so that somebody who lies still for 25 minutes still does. Rates that need the usual
     time between events (interruptions in ten minutes) are not those of the whole scene. A scene that would not become
     shorter is given back as it is.
     """
