@@ -141,7 +141,10 @@ def canonical_bytes(record: Record) -> bytes:
 def from_bytes(raw: bytes) -> Record:
     """The record again. Raises `msgspec.DecodeError` on anything that is not canonical bytes."""
     if raw.startswith(_BATCH_MAGIC):
-        return _decode_batch(raw)
+        try:
+            return _decode_batch(raw)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise msgspec.DecodeError(f"these bytes are no batch of detections: {error}") from error
     return _DECODER.decode(raw)
 
 
