@@ -18,7 +18,7 @@ from benchmarks.reporting import Figures, answer
 from linewatch.detect.geophone import GeophoneStep
 from linewatch.records import Block, Detections, Tick
 from linewatch.records.block import NS_PER_S
-from linewatch.signals.footsteps import find_steps, new_step_state
+from linewatch.signals.footsteps import SURE, find_steps, new_step_state
 from linewatch.site.sensor import Sensor
 
 MARKS = Path(__file__).with_name("footstep_marks.json")
@@ -89,7 +89,7 @@ def measure(args: argparse.Namespace) -> Figures:
         if file.name not in marked:
             continue
         walk = marked[file.name]
-        found = [step.time_s for step in find_steps(file.samples, new_step_state(file.rate_hz))]
+        found = [s.time_s for s in find_steps(file.samples, new_step_state(file.rate_hz)) if s.ratio > SURE]
         counts.append(matched(found, walk["steps_s"], walk["doubtful_s"]))
         ours, theirs = interval_s(found), interval_s(walk["steps_s"])
         if ours is not None and theirs is not None:

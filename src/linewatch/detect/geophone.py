@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from linewatch.detect.recent import samples_of
 from linewatch.plugins import Card
@@ -18,9 +19,11 @@ from linewatch.signals.footsteps import (
     WALK_STEPS,
     StepState,
     Walk,
+    Walks,
     find_steps,
-    follow_walk,
+    follow_walks,
     new_step_state,
+    new_walks,
 )
 from linewatch.site.sensor import Sensor
 
@@ -46,8 +49,6 @@ _MOVER_PROBABILITIES: Final = tuple(_WALKERS.get(mover, 0.0) for mover in MOVERS
 class GeophoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How footsteps become detections."""
 
-    walk_steps: int = WALK_STEPS
-    """Steps in rhythm that make a walk."""
     default_range_m: float = 15.0
     """Reach of a sensor that states none."""
 
@@ -60,7 +61,7 @@ class _Channel(msgspec.Struct):
     rate_hz: float
     next_sample: int
     steps: StepState
-    walk: Walk
+    walks: Walks
 
 
 class GeophoneState(msgspec.Struct):
@@ -123,25 +124,23 @@ class GeophoneStep:
             )
         ]
 
-    def _channel(self, state: GeophoneState, block: Block, column: int, samples: np.ndarray) -> list[Detection]:
+    def _channel(self, state: GeophoneState, block: Block, column: int, samples: NDArray[np.float32]) -> list[Detection]:
         number = block.first_channel + column
         channel = state.channels.get(number)
         here = (block.origin_ns, block.rate_hz, block.first_sample)
         if channel is None or (channel.origin_ns, channel.rate_hz, channel.next_sample) != here:
-            channel = _Channel(block.origin_ns, block.start_ns, block.rate_hz, 0, new_step_state(block.rate_hz), Walk())
+            channel = _Channel(block.origin_ns, block.start_ns, block.rate_hz, 0, new_step_state(block.rate_hz), new_walks())
             state.channels[number] = channel
         channel.next_sample = block.first_sample + block.n_samples
         found = []
         for step in find_steps(samples, channel.steps):
-            channel.walk = follow_walk(step.time_s, channel.walk)
-            if channel.walk.steps >= self.settings.walk_steps:
-                found.append(self._detection(number, channel, step.ratio))
+            walk = follow_walks(step, channel.walks)
+            if walk is not None:
+                found.append(self._detection(number, channel, walk, step.ratio))
         return found
 
-    def _detection(self, number: int, channel: _Channel, ratio: float) -> Detection:
-        walk = channel.walk
+    def _detection(self, number: int, channel: _Channel, walk: Walk, ratio: float) -> Detection:
         at_m = float(self._places_m[number]) if self._places_m is not None else float(self.sensor.at_m or 0.0)
-        more = walk.steps - self.settings.walk_steps
         return Detection(
             line=self.sensor.line,
             sensor=self.sensor.id,
@@ -153,6 +152,6 @@ class GeophoneStep:
             to_m=at_m + self._reach_m,
             strength_db=20.0 * float(np.log10(ratio)),
             # Each further step in rhythm halves the odds that chance put them there.
-            probability=1.0 - 0.2 * 0.5**more,
+            probability=1.0 - 0.2 * 0.5 ** (walk.steps - WALK_STEPS),
             mover_probabilities=_MOVER_PROBABILITIES,
         )

@@ -2,8 +2,9 @@
 
 Samples are reduced to about 500 a second (a running median of five takes single spikes out of fast rigs first), passed
 through 8 to 40 Hz, squared, smoothed below 8 Hz and looked at about 100 times a second. A step is the greatest peak
-within a third of a second that stands three times over the lower quartile of the last four seconds. A walk is at least
-four steps, 0.38 to 0.75 s apart, each interval within a fifth of the running one; that is 1.3 to 2.6 steps a second,
+within a third of a second that stands two and a half times over the lower quartile of the last four seconds; from three
+times on it is sure. A walk is at least four steps, 0.38 to 0.75 s apart, each interval within 15 % of the running one,
+that are sure on average; one step in three may be missing and others may lie between. That is 1.3 to 2.6 steps a second,
 the cadence of people (T. Oberg et al., Basic gait parameters, 1993).
 """
 
@@ -24,13 +25,15 @@ MEDIAN: Final = 5
 FLOOR_S: Final = 4.0
 SETTLE_S: Final = 0.5
 APART_S: Final = 0.33
-THRESHOLD: Final = 3.0
+FAINT: Final = 2.5
+SURE: Final = 3.0
 DELAY_S: Final = 0.05
 """By how much a peak of the smoothed envelope comes after the foot, measured on marks made by eye."""
 LEAST_INTERVAL_S: Final = 0.38
 MOST_INTERVAL_S: Final = 0.75
-RHYTHM: Final = 0.2
+RHYTHM: Final = 0.15
 WALK_STEPS: Final = 4
+KEPT_WALKS: Final = 2
 
 
 class Step(NamedTuple):
@@ -39,7 +42,7 @@ class Step(NamedTuple):
     time_s: float
     """Seconds since the first sample."""
     ratio: float
-    """Height of the envelope over its floor, above THRESHOLD."""
+    """Height of the envelope over its floor, above FAINT; a step above SURE stands by itself."""
 
 
 class StepState(msgspec.Struct):
@@ -123,7 +126,7 @@ def find_steps(samples: NDArray[Any], state: StepState) -> list[Step]:
     found = np.zeros((len(envelope) + 1, 2))
     n, state.taken = _peaks(
         envelope, state.ring, state.frames, state.two, state.pending, state.taken,
-        SETTLE_S * frames_hz, APART_S * frames_hz, found,
+        FAINT, SETTLE_S * frames_hz, APART_S * frames_hz, found,
     )  # fmt: skip
     state.frames += len(envelope)
     return [Step((frame_no + 1.0) / frames_hz - DELAY_S, height) for frame_no, height in found[:n].tolist()]
@@ -151,14 +154,15 @@ def _reduced(samples: NDArray[Any], state: StepState) -> NDArray[np.float64]:
 
 @njit(cache=True, nogil=True)
 def _peaks(
-    envelope: Any, ring: Any, done: int, two: Any, pending: Any, taken: float, settle: float, apart: float, found: Any
-) -> tuple[int, float]:
+    envelope: Any, ring: Any, done: int, two: Any, pending: Any, taken: float,
+    least: float, settle: float, apart: float, found: Any,
+) -> tuple[int, float]:  # fmt: skip
     n = 0
     for i in range(len(envelope)):
         frame = done + i
         ring[frame % len(ring)] = envelope[i]
         height = envelope[i] / (np.nanquantile(ring, 0.25) + 1e-12)
-        peak = two[1] >= two[0] and two[1] > height and two[1] > THRESHOLD and frame - 1 > settle
+        peak = two[1] >= two[0] and two[1] > height and two[1] > least and frame - 1 > settle
         if peak and frame - 1 - taken > apart and (pending[0] < 0 or two[1] > pending[1]):
             pending[0], pending[1] = frame - 1, two[1]
         if pending[0] >= 0 and frame - pending[0] >= apart:
@@ -170,30 +174,74 @@ def _peaks(
     return n, taken
 
 
-class Walk(msgspec.Struct):
+class Walk(msgspec.Struct, frozen=True):
     """Steps in rhythm so far."""
 
-    steps: int = 0
-    """Steps of the walk that is going on."""
-    first_s: float = 0.0
-    """Time of its first step."""
-    last_s: float = -1e9
-    """Time of its last step."""
-    interval_s: float = 0.0
-    """Running interval; 0 before the second step."""
+    steps: int
+    """How many."""
+    first_s: float
+    """Time of the first."""
+    last_s: float
+    """Time of the last."""
+    interval_s: float
+    """Running interval."""
+    missing: int
+    """Steps that the rhythm asked for and that were not found."""
+    ratios: float
+    """Sum of the heights over the floor."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether these are steps enough, seen clearly enough, to be a walk."""
+        return (
+            self.steps >= WALK_STEPS and self.missing <= self.steps // 3 and self.ratios >= SURE * self.steps
+        )
 
 
-def follow_walk(time_s: float, walk: Walk) -> Walk:
-    """The walk after a step at this time: one more where the step keeps the rhythm, a new one where it does not.
+class Walks(msgspec.Struct):
+    """All rhythms that the last steps may belong to."""
 
-    One step may be missing: twice the running interval keeps the rhythm too.
-    """
-    gap_s = time_s - walk.last_s
-    halves = (1, 2) if walk.interval_s > 0.0 else (1,)
-    for missed in halves:
-        each_s = gap_s / missed
-        in_range = LEAST_INTERVAL_S <= each_s <= MOST_INTERVAL_S
-        if in_range and (walk.interval_s == 0.0 or abs(each_s - walk.interval_s) <= RHYTHM * walk.interval_s):
-            running_s = each_s if walk.interval_s == 0.0 else (walk.interval_s + each_s) / 2
-            return Walk(walk.steps + 1, walk.first_s, time_s, running_s)
-    return Walk(1, time_s, time_s, 0.0)
+    going: list[Walk]
+    """Those that can still be carried on."""
+    lately: list[Step]
+    """Steps from which one may begin."""
+
+
+def new_walks() -> Walks:
+    """No step yet."""
+    return Walks([], [])
+
+
+def follow_walks(step: Step, walks: Walks) -> Walk | None:
+    """Take the next step; the longest walk that it carries on, or None where it carries on none. Changes `walks`."""
+    carried = [longer for walk in walks.going if (longer := _carried_on(walk, step)) is not None]
+    begun = [
+        Walk(2, first.time_s, step.time_s, step.time_s - first.time_s, 0, first.ratio + step.ratio)
+        for first in walks.lately
+        if LEAST_INTERVAL_S <= step.time_s - first.time_s <= MOST_INTERVAL_S
+    ]
+    waiting = [walk for walk in walks.going if step.time_s - walk.last_s <= 2.4 * walk.interval_s]
+    walks.lately = [*(s for s in walks.lately if step.time_s - s.time_s < MOST_INTERVAL_S), step]
+    walks.going = _longest_by_end([*carried, *begun, *waiting])
+    return max((walk for walk in carried if walk.holds), key=lambda walk: (walk.steps, walk.ratios), default=None)
+
+
+def _carried_on(walk: Walk, step: Step) -> Walk | None:
+    """The walk with this step, which comes one interval after the last, or two where one step was missed."""
+    for each in (1, 2):
+        interval_s = (step.time_s - walk.last_s) / each
+        in_range = LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S
+        if in_range and abs(interval_s - walk.interval_s) <= RHYTHM * walk.interval_s:
+            running_s = (walk.interval_s + interval_s) / 2
+            ratios = walk.ratios + step.ratio
+            return Walk(walk.steps + 1, walk.first_s, step.time_s, running_s, walk.missing + each - 1, ratios)
+    return None
+
+
+def _longest_by_end(walks: list[Walk]) -> list[Walk]:
+    """The longest few of those that end with the same step, so that their number stays small."""
+    kept: list[Walk] = []
+    for walk in sorted(walks, key=lambda w: (-w.steps, -w.ratios)):
+        if sum(other.last_s == walk.last_s for other in kept) < KEPT_WALKS:
+            kept.append(walk)
+    return kept
