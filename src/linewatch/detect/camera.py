@@ -94,12 +94,21 @@ class Places(msgspec.Struct, frozen=True):
     """Standard deviation of the chainage."""
     offset_sigma_m: Floats
     """Standard deviation of the offset."""
+    half_extent_m: Floats
+    """Half of the stretch of the line that a box covers."""
 
 
 def places_of(
-    pose: Pose, sensor: Sensor, line: Line, x_px: Floats, y_px: Floats, foot_px: float, tilt_sigma_deg: float
+    pose: Pose,
+    sensor: Sensor,
+    line: Line,
+    left_px: Floats,
+    right_px: Floats,
+    foot_y_px: Floats,
+    foot_px: float,
+    tilt_sigma_deg: float,
 ) -> Places:
-    """Chainage and offset of feet (n,) in the picture of a camera whose azimuth is known, on a line on Earth.
+    """Chainage and offset of what boxes (n,) hold in the picture of a camera with an azimuth, on a line on Earth.
 
     Errors are those of the foot, `foot_px` both ways, and of the tilt, which moves what is far away further. Places
     beyond the sensor's `range_m` by more than half are NaN: near the horizon a pixel is a hundred metres.
@@ -107,23 +116,24 @@ def places_of(
     assert sensor.azimuth_deg is not None
     assert sensor.at_m is not None
     geometry = geometry_of(line)
-    ahead_m, right_m = pose.ground_m(x_px, y_px)
+    ahead_m, right_m = pose.ground_m((left_px + right_px) / 2.0, foot_y_px)
     apart_m = np.hypot(ahead_m, right_m)
     apart_m = np.where(apart_m <= 1.5 * (sensor.range_m or np.inf), apart_m, np.nan)
     lon_deg, lat_deg = geometry.to_lonlat(sensor.at_m, sensor.offset_m)
     bearing_deg = sensor.azimuth_deg + np.degrees(np.arctan2(right_m, ahead_m))
-    n = len(x_px)
+    n = len(left_px)
     lon, lat, _ = WGS84.fwd(np.full(n, lon_deg), np.full(n, lat_deg), bearing_deg, np.nan_to_num(apart_m))
     chainage_m, offset_m = geometry.to_chainage(np.where(np.isnan(apart_m), np.nan, lon), lat)
     per_px = (apart_m**2 + pose.height_m**2) / pose.height_m / pose.focal_px
     per_deg = (apart_m**2 + pose.height_m**2) / pose.height_m * math.pi / 180.0
     radial_m = np.hypot(per_px * foot_px, per_deg * tilt_sigma_deg)
-    lateral_m = np.hypot(apart_m, pose.height_m) * foot_px / pose.focal_px
+    m_per_px = np.hypot(apart_m, pose.height_m) / pose.focal_px
     turned = np.radians(bearing_deg - geometry.azimuth_deg(sensor.at_m))
     along, across = np.abs(np.cos(turned)), np.abs(np.sin(turned))
     return Places(
         chainage_m=chainage_m,
         offset_m=offset_m,
-        chainage_sigma_m=np.hypot(along * radial_m, across * lateral_m),
-        offset_sigma_m=np.hypot(across * radial_m, along * lateral_m),
+        chainage_sigma_m=np.hypot(along * radial_m, across * m_per_px * foot_px),
+        offset_sigma_m=np.hypot(across * radial_m, along * m_per_px * foot_px),
+        half_extent_m=across * m_per_px * (right_px - left_px) / 2.0,
     )

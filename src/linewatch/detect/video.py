@@ -6,7 +6,7 @@ blobs are `signals`' work; here are the step, what is left out and why, and the 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -21,13 +21,14 @@ from linewatch.records.health import Condition, Severity
 from linewatch.signals.background import (
     BackgroundSettings,
     BackgroundState,
+    PatchFigures,
     heal_patches,
     learn_frame,
     new_background_state,
     patch_figures,
     restless_share,
 )
-from linewatch.signals.blobs import BlobSettings, find_blobs
+from linewatch.signals.blobs import BlobSettings, ages_of, find_blobs
 from linewatch.site.model import Line
 from linewatch.site.sensor import Sensor
 
@@ -167,6 +168,7 @@ class VideoStep:
         self._fov_deg = settings.fov_deg
         if sensor.fov_deg is not None and sensor.fov_deg <= WIDEST_DEG:
             self._fov_deg = sensor.fov_deg
+        self._at_m = sensor.at_m or 0.0
         self._range_m = sensor.range_m or 100.0
         half_way_deg = math.degrees(math.atan2(settings.height_m, self._range_m / 2.0))
         self._tilt_deg = half_way_deg if settings.tilt_deg is None else settings.tilt_deg
@@ -203,13 +205,13 @@ class VideoStep:
         samples = block.samples
         if block.valid is not None and not block.valid.all():
             samples = np.where(block.valid, samples.astype(np.float32), np.float32(np.nan))
+        seen: list[tuple[int, Found]] = []
         for row in range(block.n_samples):
             time_ns = block.time_of(block.first_sample + row)
             blind = state.learned < self.settings.warm_up_frames
-            seen = self.look(samples[row].reshape(self._pose.rows, self._pose.columns), state)
-            out += self._findings(state, time_ns, blind)
-            if len(seen.ages):
-                found += self._detections(self._pose, seen, time_ns, block.rate_hz)
+            seen.append((time_ns, self.look(samples[row].reshape(self._pose.rows, self._pose.columns), state)))
+            out += self._findings(state, time_ns, blind=blind)
+        found += self._detections(self._pose, [one for one in seen if len(one[1].ages)], block.rate_hz)
         return out
 
     def _fit(self, state: VideoState, block: Block) -> list[Record]:
@@ -275,71 +277,93 @@ class VideoStep:
                 sigma=np.full_like(model.sigma, chosen.background.first_sigma),
                 frames=0,
             )
-            return self._keep(state, np.zeros((0, 4), np.int64), np.zeros(0))
+            return self._keep(state, _NO_BOXES, np.zeros(0))
         blobs, cleaned = find_blobs(strays.mask, self._person_px, chosen.blobs)
         out.small += blobs.small
         out.crowded += blobs.overflow
-        boxes = np.stack((blobs.left, blobs.top, blobs.right, blobs.bottom), axis=1)
-        figures = patch_figures(frame, cleaned, boxes, strays.gain, model)
-        ghost = (figures.border < chosen.ghost_border * figures.model_border) & (figures.motion < chosen.still_levels)
-        like = (figures.likeness > chosen.least_likeness) & (figures.model_spread > chosen.least_texture)
-        if ghost.any():
-            heal_patches(frame, cleaned, boxes[ghost], model)
-        np.copyto(model.previous, frame)
-        out.ghosts += int(ghost.sum())
-        out.light += int((like & ~ghost).sum())
-        kept = ~(ghost | like)
-        over = figures.contrast[kept] / np.maximum(figures.noise[kept], FLOOR_LEVELS)
-        return self._keep(state, boxes[kept], 20.0 * np.log10(np.maximum(over, 1.0)))
+        figures = patch_figures(frame, cleaned, blobs.boxes, strays.gain, model)
+        kept: list[int] = []
+        strength_db: list[float] = []
+        for i in range(len(blobs)):
+            if self._is_ghost(figures, i):
+                out.ghosts += 1
+                heal_patches(frame, cleaned, blobs.boxes[i : i + 1], model)
+            elif figures.likeness[i] > chosen.least_likeness and figures.model_spread[i] > chosen.least_texture:
+                out.light += 1
+            else:
+                kept.append(i)
+                over = figures.contrast[i] / max(figures.noise[i], FLOOR_LEVELS)
+                strength_db.append(20.0 * math.log10(max(over, 1.0)))
+        return self._keep(state, blobs.boxes[kept], np.array(strength_db))
+
+    def _is_ghost(self, figures: PatchFigures, i: int) -> bool:
+        """Whether patch i lies still and has its border in the model, not in the picture."""
+        edgeless = figures.border[i] < self.settings.ghost_border * figures.model_border[i]
+        return bool(edgeless and figures.motion[i] < self.settings.still_levels)
 
     def _keep(self, state: VideoState, boxes: NDArray[np.int64], strength_db: NDArray[np.float64]) -> Found:
         """Count for how many frames each box has been there, and tell those that have been for long enough."""
-        ages = np.ones(len(boxes), np.int64)
-        if len(boxes) and len(state.boxes):
-            low = np.maximum(boxes[:, None, :2], state.boxes[None, :, :2])
-            high = np.minimum(boxes[:, None, 2:], state.boxes[None, :, 2:])
-            meet = (low < high).all(axis=2)
-            ages += np.where(meet, state.ages, 0).max(axis=1)
+        ages = ages_of(boxes, state.boxes, state.ages)
         state.boxes, state.ages = boxes, ages
         told = ages >= self.settings.least_frames
-        state.left_out.brief += int((~told).sum())
+        state.left_out.brief += len(told) - int(np.count_nonzero(told))
         if state.learned <= self.settings.warm_up_frames:
-            told[:] = False
+            return Found(_NO_BOXES, _NO_AGES, np.zeros(0))
         return Found(boxes[told], ages[told], strength_db[told])
 
     # -------------------------------------------------------------------------------------------- what is told
 
-    def _detections(self, pose: Pose, seen: Found, time_ns: int, rate_hz: float) -> Iterable[Detection]:
-        left, bottom, right = (seen.boxes[:, k].astype(np.float64) for k in (0, 3, 2))
-        at_m = self.sensor.at_m or 0.0
-        reach_m = self._range_m
-        places: tuple[Places, ...] = ()
-        if self._on_ground:
-            feet = (left + right) / 2.0, left, right
-            places = tuple(
-                places_of(pose, self.sensor, self.line, x, bottom, self.settings.foot_px, self.settings.tilt_sigma_deg)
-                for x in feet
-            )
-        for i in range(len(seen.ages)):
-            # Somewhere within reach: the standard deviation of an even chance over it.
-            where = {"chainage_m": at_m, "chainage_sigma_m": reach_m / math.sqrt(3.0)}
-            ends_m = (at_m - reach_m, at_m + reach_m)
-            if places and not math.isnan(places[0].chainage_m[i]):
-                where = {name: float(getattr(places[0], name)[i]) for name in Places.__struct_fields__}
-                ends_m = tuple(float(place.chainage_m[i]) for place in places)
-            yield Detection(
-                line=self.sensor.line,
-                sensor=self.sensor.id,
-                time_ns=time_ns,
-                duration_s=float(seen.ages[i]) / rate_hz,
-                from_m=float(np.nanmin(ends_m)),
-                to_m=float(np.nanmax(ends_m)),
-                strength_db=float(seen.strength_db[i]),
-                probability=_probability(int(seen.ages[i])),
-                **where,
+    def _detections(self, pose: Pose, seen: list[tuple[int, Found]], rate_hz: float) -> Iterator[Detection]:
+        """What was found in the frames of one block: the geodesy costs as much for one place as for many."""
+        if not seen:
+            return
+        boxes = np.concatenate([found.boxes for _, found in seen]).astype(np.float64)
+        ages = np.concatenate([found.ages for _, found in seen])
+        strength_db = np.concatenate([found.strength_db for _, found in seen])
+        times_ns = [time_ns for time_ns, found in seen for _ in found.ages]
+        places = self._places(pose, boxes)
+        for i, time_ns in enumerate(times_ns):
+            yield self._where(
+                Detection(
+                    line=self.sensor.line,
+                    sensor=self.sensor.id,
+                    time_ns=time_ns,
+                    duration_s=float(ages[i]) / rate_hz,
+                    # Somewhere within reach: the standard deviation of an even chance over it.
+                    chainage_m=self._at_m,
+                    chainage_sigma_m=self._range_m / math.sqrt(3.0),
+                    from_m=self._at_m - self._range_m,
+                    to_m=self._at_m + self._range_m,
+                    strength_db=float(strength_db[i]),
+                    probability=_probability(int(ages[i])),
+                ),
+                places,
+                i,
             )
 
-    def _findings(self, state: VideoState, time_ns: int, blind: bool) -> list[Record]:
+    def _places(self, pose: Pose, boxes: NDArray[np.float64]) -> Places | None:
+        """Where the feet of these boxes stand, None where only the camera's reach is known."""
+        if not self._on_ground:
+            return None
+        errors = self.settings.foot_px, self.settings.tilt_sigma_deg
+        return places_of(pose, self.sensor, self.line, boxes[:, 0], boxes[:, 2], boxes[:, 3], *errors)
+
+    def _where(self, found: Detection, places: Places | None, i: int) -> Detection:
+        """The detection at place i, where that is known."""
+        if places is None or math.isnan(places.chainage_m[i]):
+            return found
+        chainage_m, half_m = float(places.chainage_m[i]), float(places.half_extent_m[i])
+        return msgspec.structs.replace(
+            found,
+            chainage_m=chainage_m,
+            chainage_sigma_m=float(places.chainage_sigma_m[i]),
+            from_m=chainage_m - half_m,
+            to_m=chainage_m + half_m,
+            offset_m=float(places.offset_m[i]),
+            offset_sigma_m=float(places.offset_sigma_m[i]),
+        )
+
+    def _findings(self, state: VideoState, time_ns: int, *, blind: bool) -> list[Record]:
         """What changed in how well the camera sees, and from time to time what was left out."""
         out: list[Record] = []
         if state.learned == 0 and not state.blind:

@@ -9,10 +9,11 @@ not is *restless*: leaves, ropes and water do that for ever, a passer-by a few t
 Two changes concern no single pixel. Clouds and a camera's own exposure multiply the whole picture: the median of the
 pixels' ratios to the model is taken out before anything is compared. And what was there when the model began, or was
 parked and has left, remains in it as a *ghost*: a still patch whose border the model has and the picture has not
-(R. Cucchiara et al., IEEE Trans. Pattern Analysis and Machine Intelligence 25 (2003) 1337-1342, tell ghosts by their lack
-of motion).
+(R. Cucchiara et al., IEEE Trans. Pattern Analysis and Machine Intelligence 25 (2003) 1337-1342, tell ghosts by their
+lack of motion).
 """
 
+import math
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 
 DEVIATION: Final = np.float32(1.25)  # standard deviation over mean deviation of a normal distribution, sqrt(pi / 2)
 RESTLESS_EVERY: Final = 4  # frames between two looks at which pixels go to and fro: what sways does not do so in step
-GAIN_STEP: Final = 8  # rows and columns between the pixels that are asked for the common gain
+LEARN_EVERY: Final = 2  # frames, after the first: writing the model is half of the cost
+GAIN_PIXELS: Final = 500  # about so many, on a grid, are asked for the common gain
 LEAST_LEVEL: Final = 16.0  # darker pixels say nothing of a gain
 MOST_LEVEL: Final = 250.0  # nor do pixels that are full
 
@@ -58,6 +60,7 @@ class Strays(msgspec.Struct):
     gain: float
     """Common gain of the frame over the model; 1 for the first frame, and where too few pixels can tell."""
 
+
 class BackgroundState(msgspec.Struct):
     """The model of one picture."""
 
@@ -66,7 +69,7 @@ class BackgroundState(msgspec.Struct):
     sigma: NDArray[np.float32]
     """(height, width) standard deviation about it."""
     previous: NDArray[np.float32]
-    """(height, width) the last frame."""
+    """(height, width) what was there when a patch was last looked at; NaN where none ever was."""
     strayed: NDArray[np.uint8]
     """(height, width) 1 where a pixel strayed at the last look."""
     restless: NDArray[np.float32]
@@ -90,15 +93,13 @@ def new_background_state(height: int, width: int, settings: BackgroundSettings) 
     )
 
 
-def learn_frame(
-    frame: NDArray[Any], settings: BackgroundSettings, state: BackgroundState
-) -> Strays:
+def learn_frame(frame: NDArray[Any], settings: BackgroundSettings, state: BackgroundState) -> Strays:
     """Tell which pixels stray, and learn the frame.
 
     Args:
         frame: (height, width), grey levels 0 to 255, float32 or int16. NaN and infinite pixels neither stray nor teach.
         settings: rates and thresholds.
-        state: changed in place, all but `previous`, which `patch_figures` compares with.
+        state: changed in place, all but `previous`, which is the affair of `patch_figures`.
 
     Raises:
         ValueError: the frame's shape is not the state's.
@@ -108,32 +109,53 @@ def learn_frame(
     mask = np.zeros(frame.shape, np.uint8)
     frame = np.ascontiguousarray(frame)
     gain = common_gain(frame, state.mean)
-    flat = mask.reshape(-1)
-    _learn(
-        frame.reshape(-1),
-        state.mean.reshape(-1),
-        state.sigma.reshape(-1),
-        flat,
-        np.float32(gain),
-        # 1, 1/2, 1/3 ...: the mean of all that has been seen, until the set rate is slower.
-        np.float32(max(settings.rate, 1.0 / (state.frames + 1))),
-        *(np.float32(getattr(settings, name)) for name in _IN_KERNEL),
+    # 1, 1/2, 1/3 ...: the mean of all that has been seen, until the set rate is slower.
+    rate, at_once = 1.0 / (state.frames + 1), 1
+    if rate <= settings.rate:
+        rate, at_once = settings.rate, LEARN_EVERY if state.frames % LEARN_EVERY == 0 else 0
+    restless = state.frames % RESTLESS_EVERY == 0
+    limits = settings.sigmas, settings.least_levels, settings.most_sigma, settings.most_restless
+    rates = (
+        at_once * rate,
+        at_once * settings.covered_rate,
+        at_once * settings.sigma_rate,
+        settings.restless_rate if restless else 0.0,
     )
-    if state.frames % RESTLESS_EVERY == 0:
-        _learn_restless(
-            flat,
-            state.strayed.reshape(-1),
-            state.restless.reshape(-1),
-            state.calm.reshape(-1),
-            np.float32(settings.restless_rate),
-            np.float32(settings.most_restless),
-        )
+    _learn_frame(
+        frame.reshape(-1),
+        *(array.reshape(-1) for array in (mask, state.mean, state.sigma, state.strayed, state.restless, state.calm)),
+        gain,
+        limits,
+        rates,
+    )
     state.frames += 1
     mask &= state.calm
     return Strays(mask, gain)
 
 
-_IN_KERNEL: Final = ("sigmas", "least_levels", "covered_rate", "sigma_rate", "most_sigma")
+@njit(cache=True, nogil=True)
+def _learn_frame(
+    frame: Any,
+    mask: Any,
+    mean: Any,
+    sigma: Any,
+    strayed: Any,
+    restless: Any,
+    calm: Any,
+    gain: Any,
+    limits: Any,
+    rates: Any,
+) -> None:
+    """Look, and learn where rates are not 0; in one call, since calls cost time as well."""
+    gain_32, sigmas, least = np.float32(gain), np.float32(limits[0]), np.float32(limits[1])
+    rate, covered_rate, sigma_rate = np.float32(rates[0]), np.float32(rates[1]), np.float32(rates[2])
+    if rate > 0.0:
+        most = np.float32(limits[2])
+        _learn(frame, mean, sigma, mask, gain_32, sigmas, least, rate, covered_rate, sigma_rate, most)
+    else:
+        _look(frame, mean, sigma, mask, gain_32, sigmas, least)
+    if rates[3] > 0.0:
+        _learn_restless(mask, strayed, restless, calm, np.float32(rates[3]), np.float32(limits[3]))
 
 
 def restless_share(state: BackgroundState) -> float:
@@ -143,18 +165,18 @@ def restless_share(state: BackgroundState) -> float:
 
 def common_gain(frame: NDArray[Any], mean: NDArray[np.float32]) -> float:
     """The median of the ratios of frame and model on a coarse grid; 1 where too few pixels can tell."""
-    return float(_common_gain(frame, mean))
+    return float(_common_gain(frame, mean, max(math.isqrt(mean.size // GAIN_PIXELS), 1)))
 
 
 @njit(cache=True, nogil=True)
-def _common_gain(frame: Any, mean: Any) -> Any:
+def _common_gain(frame: Any, mean: Any, step: Any) -> Any:
     """Of an even number of ratios the upper middle one: no mean of two, so that it is the ratio of a pixel."""
     height, width = mean.shape
-    rows, columns = (height + GAIN_STEP - 1) // GAIN_STEP, (width + GAIN_STEP - 1) // GAIN_STEP
+    rows, columns = (height + step - 1) // step, (width + step - 1) // step
     ratios = np.empty(rows * columns, np.float32)
     n = 0
-    for y in range(0, height, GAIN_STEP):
-        for x in range(0, width, GAIN_STEP):
+    for y in range(0, height, step):
+        for x in range(0, width, step):
             level, usual = np.float32(frame[y, x]), mean[y, x]
             # A pixel at the end of its range follows no gain. False for NaN.
             if LEAST_LEVEL <= usual < MOST_LEVEL and 0.0 < level < MOST_LEVEL:
@@ -166,25 +188,35 @@ def _common_gain(frame: Any, mean: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _look(frame: Any, mean: Any, sigma: Any, mask: Any, gain: Any, sigmas: Any, least: Any) -> None:
+    """Without branches, so that it vectorises, as is the next."""
+    huge, none = np.float32(1.0e6), np.float32(0.0)
+    for i in range(len(frame)):
+        level = np.float32(frame[i])
+        sane = abs(level) < huge  # false for NaN
+        apart = abs(level - gain * mean[i]) if sane else none
+        mask[i] = np.uint8(1) if apart > max(sigmas * sigma[i], least) else np.uint8(0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _learn(
     frame: Any,
     mean: Any,
     sigma: Any,
     mask: Any,
     gain: Any,
-    rate: Any,
     sigmas: Any,
     least: Any,
+    rate: Any,
     covered_rate: Any,
     sigma_rate: Any,
     most: Any,
 ) -> None:
-    """One pass without branches, so that it vectorises."""
     huge, none = np.float32(1.0e6), np.float32(0.0)
     for i in range(len(frame)):
         level, usual, spread = np.float32(frame[i]), mean[i], sigma[i]
-        usual = usual if usual == usual else level  # seen for the first time
         sane = abs(level) < huge  # false for NaN
+        usual = level if np.isnan(usual) and sane else usual  # seen for the first time
         step = level - usual if sane else none
         apart = abs(level - gain * usual) if sane else none
         strays = apart > max(sigmas * spread, least)
@@ -211,7 +243,7 @@ class PatchFigures(msgspec.Struct):
     model_border: NDArray[np.float64]
     """The same of the model."""
     motion: NDArray[np.float64]
-    """Mean change since the frame before, in grey levels."""
+    """Mean change since there was last a patch, in grey levels; NaN where there was none before."""
     contrast: NDArray[np.float64]
     """Mean distance from the model, in grey levels."""
     noise: NDArray[np.float64]
@@ -232,10 +264,13 @@ def patch_figures(
         mask: (height, width), cleaned.
         boxes: (n, 4) left, top, right, bottom.
         gain: common gain of the frame over the model.
-        state: after `learn_frame`; `previous` is still the frame before.
+        state: after `learn_frame`; what is seen is kept in `previous`, every other row: what came in between, where
+            there was no patch, makes motion larger, never smaller.
     """
     figures = np.zeros((7, len(boxes)))
-    _patch_figures(np.ascontiguousarray(frame), mask, boxes, float(gain), state.mean, state.sigma, state.previous, figures)
+    _patch_figures(
+        np.ascontiguousarray(frame), mask, boxes, float(gain), state.mean, state.sigma, state.previous, figures
+    )
     return PatchFigures(*figures)
 
 
@@ -248,7 +283,7 @@ def _patch_figures(
         left, top, right, bottom = boxes[i]
         sums = np.zeros(9)  # count, motion, contrast, noise, picture, model, their squares and product
         edges = np.zeros(3)  # count, picture, model
-        for y in range(top, bottom, 2):  # every other row says as much
+        for y in range(top + top % 2, bottom, 2):  # every other row says as much, but always the same ones
             for x in range(left, right):
                 set_here = mask[y, x]
                 # Two pixels on each side: a border is blurred.
@@ -271,6 +306,7 @@ def _patch_figures(
                     sums[6] += level * level
                     sums[7] += usual * usual
                     sums[8] += level * usual
+                previous[y, x] = level
         n = max(sums[0], 1.0)
         of_picture = max(sums[6] / n - (sums[4] / n) ** 2, 0.0)
         of_model = max(sums[7] / n - (sums[5] / n) ** 2, 0.0)

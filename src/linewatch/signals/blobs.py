@@ -1,9 +1,9 @@
 """From straying pixels to blobs: runs of pixels, linked to components, cut where several movers stand abreast.
 
-A pixel stays where at least `least_of_nine` of its three by three are set: single pixels are noise, thin lines are ropes
-and branches. Runs of pixels in a row are linked over small gaps, more readily downwards than sideways, because people
-are upright and a belt or a sleeve often looks like the background. A component much wider than a person at that place
-is cut at the thinnest columns, one much taller at the height of a person standing at its foot.
+A pixel stays where at least `least_of_nine` of its three by three are set: single pixels are noise, thin lines are
+ropes and branches. Runs of pixels in a row are linked over small gaps, more readily downwards than sideways, because
+people are upright and a belt or a sleeve often looks like the background. A component much wider than a person there is
+cut at the thinnest columns, one much taller at the height of a person standing at its foot.
 """
 
 from typing import Any, Final
@@ -17,13 +17,14 @@ WORD: Final = 8
 """Pixels, bytes of a mask, that are worked on together; the width of a mask is padded to a multiple."""
 ONES: Final = 0x0101010101010101
 """A word with all of its pixels set."""
-MOST_RUNS: Final = 20_000
+PIXELS_A_RUN: Final = 16
+"""Pixels of the picture for each run that there is room for; people take a few hundred runs."""
 MOST_BLOBS: Final = 256
 MOST_PARTS: Final = 12
 
 
 class BlobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When pixels make a blob. Sizes are pixels of the picture that is looked at, or shares of a person's at that place."""
+    """When pixels make a blob. Sizes are pixels of the picture that is looked at, or shares of a person's there."""
 
     least_of_nine: int = 5
     """Set pixels among three by three, itself included, that keep a pixel."""
@@ -48,27 +49,21 @@ class BlobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Blobs(msgspec.Struct):
-    """What a mask holds, in the order of their first pixels, parts from left to right; every array (n,) of pixels."""
+    """What a mask holds, in the order of their first pixels, parts from left to right; one a row."""
 
-    left: NDArray[np.int64]
-    """First column."""
-    top: NDArray[np.int64]
-    """First row."""
-    right: NDArray[np.int64]
-    """Column after the last."""
-    bottom: NDArray[np.int64]
-    """Row after the last."""
+    boxes: NDArray[np.int64]
+    """(n, 4) left, top, right, bottom: first column and row, and those after the last."""
     pixels: NDArray[np.int64]
-    """Pixels set."""
+    """(n,) pixels set."""
     component: NDArray[np.int64]
-    """Number of the component that it is a part of."""
+    """(n,) number of the component that it is a part of."""
     small: int = 0
     """Components that were too small."""
     overflow: bool = False
     """Whether there was more than could be looked at: the rest is not in here."""
 
     def __len__(self) -> int:
-        return len(self.left)
+        return len(self.boxes)
 
 
 def find_blobs(
@@ -93,26 +88,35 @@ def find_blobs(
         padded = np.zeros((height, -(-width // WORD) * WORD), np.uint8)
         padded[:, :width] = mask
     cleaned = np.empty_like(padded)
-    runs = np.empty((MOST_RUNS, 3), np.int64)
+    runs = np.empty((max(mask.size // PIXELS_A_RUN, 64), 3), np.int32)
     parts = np.empty((MOST_BLOBS, 6), np.int64)
-    _clean(padded.view(np.uint64), settings.least_of_nine, cleaned.view(np.uint64))
-    cleaned[:, width:] = 0  # a pixel beyond the border may have had enough beside it
-    n_runs, full = _note_runs(cleaned.view(np.uint64), cleaned, runs)
-    component, n_components = _link(runs[:n_runs], height, settings.gap_rows, settings.gap_columns)
-    sizes = np.array(
-        [
-            settings.least_px,
-            settings.least_fill,
-            settings.least_height,
-            settings.person_aspect,
-            settings.abreast,
-            settings.apart,
-            settings.stacked,
-        ]
+    gaps = settings.least_of_nine, settings.gap_rows, settings.gap_columns
+    sizes = (
+        float(settings.least_px),
+        settings.least_fill,
+        settings.least_height,
+        settings.person_aspect,
+        settings.abreast,
+        settings.apart,
+        settings.stacked,
     )
+    n, small, overflow = _find(padded, cleaned, width, person_px, gaps, sizes, runs, parts)
+    found = Blobs(parts[:n, :4], parts[:n, 4], parts[:n, 5], small, overflow)
+    return found, cleaned[:, :width]
+
+
+@njit(cache=True, nogil=True)
+def _find(
+    padded: Any, cleaned: Any, width: Any, person_px: Any, gaps: Any, sizes: Any, runs: Any, parts: Any
+) -> tuple[Any, Any, Any]:
+    """All of it in one call, since calls cost time as well; gives the number of parts, small ones, overflow."""
+    words = cleaned.view(np.uint64)
+    _clean(padded.view(np.uint64), gaps[0], words)
+    cleaned[:, width:] = 0  # a pixel beyond the border may have had enough beside it
+    n_runs, full = _note_runs(words, cleaned, runs)
+    component, n_components = _link(runs[:n_runs], len(cleaned), gaps[1], gaps[2])
     n, small, crowded = _cut_components(runs[:n_runs], component, n_components, person_px, sizes, parts)
-    left, top, right, bottom, pixels, number = parts[:n].T.copy()
-    return Blobs(left, top, right, bottom, pixels, number, int(small), bool(full or crowded)), cleaned[:, :width]
+    return n, small, full or crowded
 
 
 @njit(cache=True, nogil=True)
@@ -152,7 +156,7 @@ def _note_runs(words: Any, pixels: Any, runs: Any) -> tuple[Any, Any]:
         begin = -1
         for k in range(n_words):
             word = words[y, k]
-            if word == 0 and begin < 0 or word == one and begin >= 0:
+            if (word == 0 and begin < 0) or (word == one and begin >= 0):
                 continue
             for x in range(k * WORD, k * WORD + WORD):
                 if pixels[y, x] and begin < 0:
@@ -184,7 +188,7 @@ def _root(parent: Any, i: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def _link(runs: Any, height: Any, gap_rows: Any, gap_columns: Any) -> tuple[Any, Any]:
-    """Number of the component of each run, from 0 in the order of first runs: union-find, the earlier run is the root."""
+    """Number of the component of each run, from 0 in the order of first runs: by union-find."""
     n = len(runs)
     parent = np.arange(n)
     start = np.zeros(height + 1, np.int64)  # first run of each row
@@ -258,9 +262,7 @@ def _cut_components(
 
 
 @njit(cache=True, nogil=True)
-def _cut(
-    runs: Any, members: Any, c: Any, person_px: Any, sizes: Any, columns: Any, parts: Any, n: Any
-) -> Any:
+def _cut(runs: Any, members: Any, c: Any, person_px: Any, sizes: Any, columns: Any, parts: Any, n: Any) -> Any:
     """Add the parts of one component: a work list of rectangles, each drawn tight before it is judged."""
     least_px, least_fill, least_height, aspect, abreast, apart, stacked = sizes
     todo = np.empty((2 * MOST_PARTS, 5), np.int64)  # left, top, right, bottom, whether it may be cut side by side
@@ -275,12 +277,12 @@ def _cut(
             continue
         room = len(todo) - waiting
         if person > 0.0 and bottom - top > stacked * person and room > 2:
-            middle = bottom - int(round(person))
+            middle = bottom - round(person)
             todo[waiting] = (left, middle, right, bottom, whole)
             todo[waiting + 1] = (left, top, right, middle, whole)
             waiting += 2
         elif whole and person > 0.0 and right - left > abreast * aspect * person and room > MOST_PARTS:
-            count = int(round((right - left) / (apart * aspect * person)))
+            count = round((right - left) / (apart * aspect * person))
             cuts = _valleys(columns, left, right, min(max(count, 2), MOST_PARTS), aspect * person)
             for k in range(len(cuts) - 2, -1, -1):
                 todo[waiting] = (cuts[k], top, cuts[k + 1], bottom, 0)
@@ -308,7 +310,7 @@ def _tight(runs: Any, members: Any, within: Any, columns: Any) -> tuple[Any, Any
 
 @njit(cache=True, nogil=True)
 def _valleys(columns: Any, left: Any, right: Any, count: Any, person_width: Any) -> Any:
-    """Where to cut `count` parts: near equal shares, at the columns with the fewest pixels, nearest to the share first."""
+    """Where to cut `count` parts: near equal shares, at the columns with the fewest pixels."""
     share = (right - left) / count
     cuts = [left]
     for k in range(1, count):
@@ -324,3 +326,28 @@ def _valleys(columns: Any, left: Any, right: Any, count: Any, person_width: Any)
             cuts.append(best)
     cuts.append(right)
     return cuts
+
+
+def ages_of(boxes: NDArray[np.int64], before: NDArray[np.int64], ages: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Frames in a row in which there was something: one more than the oldest of the boxes before that a box overlaps.
+
+    Args:
+        boxes: (n, 4) left, top, right, bottom in this frame.
+        before: (m, 4) in the frame before.
+        ages: (m,) their ages, 1 or more.
+
+    Returns:
+        (n,) ages, 1 where a box overlaps none.
+    """
+    out = np.ones(len(boxes), np.int64)
+    _ages_of(boxes, before, ages, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _ages_of(boxes: Any, before: Any, ages: Any, out: Any) -> None:
+    for i in range(len(boxes)):
+        for j in range(len(before)):
+            across = min(boxes[i, 2], before[j, 2]) > max(boxes[i, 0], before[j, 0])
+            if across and min(boxes[i, 3], before[j, 3]) > max(boxes[i, 1], before[j, 1]):
+                out[i] = max(out[i], ages[j] + 1)
