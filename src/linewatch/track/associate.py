@@ -13,9 +13,6 @@ from typing import Any, Final
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from linewatch.track.settings import TrackSettings
 
@@ -188,6 +185,11 @@ def assign(
     pairs = np.flatnonzero(rivals)
     if not len(pairs):
         return out
+    # Here, because they take as long to load as half of the rest, and a watch should begin at once.
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+    from scipy.sparse import csr_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching  # noqa: PLC0415
+
     tracks, row = np.unique(np.repeat(np.arange(len(begin) - 1), np.diff(begin))[pairs], return_inverse=True)
     found, column = np.unique(detection[pairs], return_inverse=True)
     n, m = len(tracks), len(found)
