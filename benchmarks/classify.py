@@ -1,4 +1,4 @@
-"""Real fence recordings: which act is it, how sure may one be, and is wind kept apart from people?
+"""Real fence recordings: which act it is, how sure one may be, and wind kept apart from people.
 
 On recordings that the shipped model was not trained on, the shipped model is scored. Where there are none such, every
 recording is left out in turn and all that is fitted or chosen (networks, weight decay, temperature) is fitted and
@@ -44,6 +44,7 @@ class Scored(NamedTuple):
 
     recording: Recording
     log_p: NDArray[np.float64]
+    pooling: float = 0.0
 
 
 class Answers(NamedTuple):
@@ -63,10 +64,10 @@ class Answers(NamedTuple):
 def answers(scored: Sequence[Scored], rows: int) -> Answers:
     """All decisions of this length."""
     truth, p, of = [], [], []
-    for i, (recording, log_p) in enumerate(scored):
+    for i, (recording, log_p, pooling) in enumerate(scored):
         for _, inside in decisions(recording.windows, log_p, rows):
             truth.append(recording.label)
-            p.append(together(inside))
+            p.append(together(inside, pooling))
             of.append(i)
     return Answers(np.array(truth), np.array(p), np.array(of))
 
@@ -119,7 +120,7 @@ def left_out(all_of: Sequence[Recording], variant: str, effort: Effort) -> list[
     scored = []
     for held in all_of:
         model, _ = fit([r for r in all_of if r is not held], COLUMNS[variant], effort, SEED)
-        scored.append(Scored(held, _all_classes(model, held.windows)))
+        scored.append(Scored(held, _all_classes(model, held.windows), model.pooling))
     return scored
 
 
@@ -133,7 +134,7 @@ def _all_classes(model: ActModel, windows: NDArray[np.float64]) -> NDArray[np.fl
 def shipped(all_of: Sequence[Recording], variant: str) -> list[Scored]:
     """Each recording as the shipped model sees it."""
     model = shipped_act_model(MODEL, variant)
-    return [Scored(r, _all_classes(model, r.windows)) for r in all_of]
+    return [Scored(r, _all_classes(model, r.windows), model.pooling) for r in all_of]
 
 
 def forest(all_of: Sequence[Recording]) -> list[Scored]:
@@ -172,7 +173,10 @@ def unknown_auc(all_of: Sequence[Recording], variant: str, effort: Effort) -> di
 
 def _strangeness(model: ActModel, recording: Recording) -> list[float]:
     log_p = log_probabilities(model, recording.windows)
-    return [strangeness(model, w, together(p)) for w, p in decisions(recording.windows, log_p, STRANGENESS_ROWS)]
+    return [
+        strangeness(model, w, together(p, model.pooling))
+        for w, p in decisions(recording.windows, log_p, STRANGENESS_ROWS)
+    ]
 
 
 def measure(args: argparse.Namespace) -> Figures:
@@ -205,7 +209,7 @@ def _figures(level: Sequence[Scored], shape: Sequence[Scored]) -> Figures:
     wind_as_act, act_as_wind = confused(at_128)
     wind_as_act_shape, act_as_wind_shape = confused(shape_256)
     ece, curve = calibration_error(at_128)
-    whole = {s.recording.name: int(together(s.log_p).argmax()) == s.recording.label for s in level}
+    whole = {s.recording.name: int(s.log_p.mean(axis=0).argmax()) == s.recording.label for s in level}
     sure = at_512.p.max(axis=1) >= 0.8 if len(at_512.truth) else np.zeros(0, dtype=bool)
     return {
         "macro_f1_128": macro_f1(at_128),

@@ -5,9 +5,8 @@ are trained on, by folds of whole recordings, so that leaving one recording out 
 """
 
 import hashlib
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import minimize_scalar
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 
 from benchmarks.fence_frames import labelled
+from benchmarks.network_fit import Training, fit_networks
 from linewatch.signals.act_model import (
     ActModel,
     log_probabilities,
@@ -32,6 +30,7 @@ CLASSES = ("climb", "wind", "knock", "saw", "shake", "drill")
 WIND = CLASSES.index("wind")
 HOP_ROWS = 32
 STRANGENESS_ROWS = 2 * ROWS
+POOLED_ROWS = 4 * ROWS
 STRETCHES = (0.6, 0.8, 1.25, 1.6)
 EVERYTHING = np.arange(len(NAMES))
 COLUMNS = {"level": EVERYTHING, "shape": SHAPE}
@@ -45,7 +44,7 @@ class Effort:
     epochs: int = 20
     decays: tuple[float, ...] = (0.5, 1.0)
     stretches: tuple[float, ...] = STRETCHES
-    folds: int = 2
+    folds: int = 3
 
 
 QUICK = Effort(networks=1, epochs=12, decays=(0.5,), stretches=(0.8, 1.25), folds=2)
@@ -100,17 +99,16 @@ def recordings(folder: Path, stretches: Sequence[float] = ()) -> list[Recording]
 
 def fit(train: Sequence[Recording], columns: NDArray[Any], effort: Effort, seed: int = 0) -> tuple[ActModel, float]:
     """The model of these recordings, and the weight decay that was chosen inside them."""
-    best: tuple[float, float, list[_Held]] | None = None
-    for decay in effort.decays:
-        held = _held_out(train, columns, effort, decay, seed)
-        # Each recording weighs the same, as in the loss of the networks.
-        loss = float(np.mean([-h.log_p[:, h.label].mean() for h in held]))
-        if best is None or loss < best[0]:
-            best = (loss, decay, held)
-    assert best is not None
-    _, decay, held = best
-    model = _networks(train, columns, effort, decay, seed)
-    return _calibrated(model, held), decay
+    one = replace(effort, networks=1)
+    # Each recording weighs the same, as in the loss of the networks.
+    losses = {
+        decay: float(np.mean([-h.log_p[:, h.label].mean() for h in _held_out(train, columns, one, decay, seed)]))
+        for decay in (effort.decays if len(effort.decays) > 1 else ())
+    }
+    decay = min(losses, key=lambda d: losses[d]) if losses else effort.decays[0]
+    # How sure the model may be depends on how many networks speak, so this time it is all of them.
+    held = _held_out(train, columns, effort, decay, seed)
+    return _calibrated(_networks(train, columns, effort, decay, seed), held), decay
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +130,9 @@ def _held_out(
     for label in {r.label for r in train}:
         mine = [i for i, r in enumerate(train) if r.label == label]
         fold[mine] = np.arange(len(mine)) % effort.folds
-    one = Effort(1, effort.epochs, (), effort.stretches)
     held = []
     for f in range(effort.folds):
-        model = _networks([r for r, g in zip(train, fold, strict=True) if g != f], columns, one, decay, seed)
+        model = _networks([r for r, g in zip(train, fold, strict=True) if g != f], columns, effort, decay, seed)
         known = [r for r, g in zip(train, fold, strict=True) if g == f and r.label in _labels(model)]
         held += [
             _Held(_labels(model).index(r.label), r.windows, log_probabilities(model, r.windows), model) for r in known
@@ -158,30 +155,9 @@ def decisions(
 
 def _networks(train: Sequence[Recording], columns: NDArray[Any], effort: Effort, decay: float, seed: int) -> ActModel:
     """Networks, class centres and spread; neither calibrated nor with a scale of strangeness yet."""
-    labels = sorted({r.label for r in train})
     x, y, weight = _table(train, columns)
-    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-9
-    z = np.clip((x - mean) / scale, -4.0, 4.0)
-    hidden, output = [], []
-    for i in range(effort.networks):
-        net = MLPClassifier(
-            (24,), alpha=decay, max_iter=effort.epochs, batch_size=128, learning_rate_init=2e-3,
-            random_state=seed + i, tol=0.0, n_iter_no_change=effort.epochs + 1,
-        )  # fmt: skip
-        with warnings.catch_warnings():
-            # The number of epochs is the stopping rule here.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            net.fit(z, y, sample_weight=weight)
-        hidden.append(np.vstack([net.coefs_[0], net.intercepts_[0]]))
-        output.append(np.vstack([net.coefs_[1], net.intercepts_[1]]))
-    centres = np.stack([z[y == label].mean(axis=0) for label in labels])
-    within = np.mean([np.cov(z[y == label].T, bias=True) for label in labels], axis=0)
-    within = 0.5 * within + 0.5 * np.trace(within) / len(within) * np.eye(len(within))
-    return ActModel(
-        classes=tuple(CLASSES[label] for label in labels), columns=columns, mean=mean, scale=scale,
-        hidden=np.stack(hidden), output=np.stack(output), temperature=1.0, centres=centres,
-        whitener=np.linalg.cholesky(np.linalg.inv(within)), known=np.array([0.0, 1.0, 0.0, 1.0]), unknown=(0.0, 1.0),
-    )  # fmt: skip
+    names = tuple(CLASSES[label] for label in np.unique(y))
+    return fit_networks(x, y, weight, names, columns, Training(effort.networks, effort.epochs, decay, seed))
 
 
 def _table(
@@ -206,9 +182,10 @@ def _calibrated(model: ActModel, held: Sequence[_Held]) -> ActModel:
         return float(np.mean([-_tempered(h.log_p, temperature)[:, h.label].mean() for h in held]))
 
     temperature = float(minimize_scalar(loss, bounds=(0.3, 5.0), method="bounded").x)
+    pooling = _pooling(held, temperature)
     parts = np.array(
         [
-            strangeness_parts(h.model, windows, together(log_p))
+            strangeness_parts(h.model, windows, together(log_p, pooling))
             for h in held
             for windows, log_p in decisions(h.windows, _tempered(h.log_p, temperature), STRANGENESS_ROWS)
         ]
@@ -217,7 +194,20 @@ def _calibrated(model: ActModel, held: Sequence[_Held]) -> ActModel:
     total = ((parts - known[0::2]) / known[1::2]).sum(axis=1)
     unknown = (float(np.quantile(total, 0.95)), float(total.std()) / 4)
     values: dict[str, Any] = {name: getattr(model, name) for name in ActModel.__slots__}
-    return ActModel(**values | {"temperature": temperature, "known": known, "unknown": unknown})
+    return ActModel(**values | {"temperature": temperature, "pooling": pooling, "known": known, "unknown": unknown})
+
+
+def _pooling(held: Sequence[_Held], temperature: float) -> float:
+    """The power under which decisions over POOLED_ROWS of held-out recordings are likeliest."""
+    pooled = [
+        (h.label, [log_p for _, log_p in decisions(h.windows, _tempered(h.log_p, temperature), POOLED_ROWS)])
+        for h in held
+    ]
+
+    def loss(power: float) -> float:
+        return float(np.mean([-np.log(together(log_p, power)[label] + 1e-3) for label, cut in pooled for log_p in cut]))
+
+    return float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
 
 
 def _tempered(log_p: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

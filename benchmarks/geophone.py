@@ -1,4 +1,4 @@
-"""Real geophone recordings: is every walk found and no silence, how well are single steps found, and how fast?
+"""Real geophone recordings: walks found and silences not, single steps, and their rhythm.
 
 Files below a folder named `silence` hold no steps, all others a walk. Steps and cadence are scored on the walks that
 were marked by eye, before there was a detector, in footstep_marks.json; a found step within TOLERANCE_S of a mark is
@@ -6,6 +6,7 @@ right, and one beside a faint ("doubtful") mark counts neither way.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 from pathlib import Path
@@ -73,7 +74,7 @@ def matched(found: list[float], marks: list[float], doubtful: list[float]) -> tu
 
 def interval_s(times: list[float]) -> float | None:
     """Median interval of neighbouring steps, those further apart than one may walk left out."""
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False) if 0.35 <= b - a <= 0.8]
+    gaps = [b - a for a, b in itertools.pairwise(times) if 0.35 <= b - a <= 0.8]
     return statistics.median(gaps) if gaps else None
 
 

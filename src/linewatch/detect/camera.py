@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linewatch.records import Detection
 from linewatch.site.geometry import geometry_of
 from linewatch.site.model import Line
 from linewatch.site.sensor import Sensor
@@ -96,6 +97,21 @@ class Places(msgspec.Struct, frozen=True):
     """Standard deviation of the offset."""
     half_extent_m: Floats
     """Half of the stretch of the line that a box covers."""
+
+    def put(self, found: Detection, i: int) -> Detection:
+        """The detection at place i, where that is known."""
+        if math.isnan(self.chainage_m[i]):
+            return found
+        chainage_m, half_m = float(self.chainage_m[i]), float(self.half_extent_m[i])
+        return msgspec.structs.replace(
+            found,
+            chainage_m=chainage_m,
+            chainage_sigma_m=float(self.chainage_sigma_m[i]),
+            from_m=chainage_m - half_m,
+            to_m=chainage_m + half_m,
+            offset_m=float(self.offset_m[i]),
+            offset_sigma_m=float(self.offset_sigma_m[i]),
+        )
 
 
 def places_of(

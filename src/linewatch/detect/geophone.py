@@ -36,7 +36,8 @@ CARD: Final = Card(
     docs="docs/classification.md",
     measured={"geophone": "python -m benchmarks.geophone --json"},
     limits=(
-        "measured on indoor floors with one walker; reach in soil is another, and several walkers hide each other's rhythm",
+        "measured on indoor floors with one walker; reach in soil is another",
+        "several walkers hide each other's rhythm",
         "what walks is assumed, not measured: a person in most cases, an animal in some",
         f"needs at least {LEAST_RATE_HZ:g} samples a second, and four steps in rhythm",
     ),
@@ -90,7 +91,7 @@ class GeophoneStep:
         """Nothing heard."""
         return GeophoneState(channels={})
 
-    def step(self, state: GeophoneState, batch: Batch, tick: Tick) -> tuple[GeophoneState, tuple[Record, ...]]:
+    def step(self, state: GeophoneState, batch: Batch, tick: Tick) -> tuple[GeophoneState, tuple[Record, ...]]:  # noqa: ARG002 - samples bring their own time
         """Blocks in, one batch of detections out. Takes over the arrays of `state`."""
         found: list[Detection] = []
         out: list[Record] = []
@@ -124,12 +125,15 @@ class GeophoneStep:
             )
         ]
 
-    def _channel(self, state: GeophoneState, block: Block, column: int, samples: NDArray[np.float32]) -> list[Detection]:
+    def _channel(
+        self, state: GeophoneState, block: Block, column: int, samples: NDArray[np.float32]
+    ) -> list[Detection]:
         number = block.first_channel + column
         channel = state.channels.get(number)
         here = (block.origin_ns, block.rate_hz, block.first_sample)
         if channel is None or (channel.origin_ns, channel.rate_hz, channel.next_sample) != here:
-            channel = _Channel(block.origin_ns, block.start_ns, block.rate_hz, 0, new_step_state(block.rate_hz), new_walks())
+            fresh = new_step_state(block.rate_hz), new_walks()
+            channel = _Channel(block.origin_ns, block.start_ns, block.rate_hz, 0, *fresh)
             state.channels[number] = channel
         channel.next_sample = block.first_sample + block.n_samples
         found = []

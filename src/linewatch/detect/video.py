@@ -317,29 +317,26 @@ class VideoStep:
         """What was found in the frames of one block: the geodesy costs as much for one place as for many."""
         if not seen:
             return
-        boxes = np.concatenate([found.boxes for _, found in seen]).astype(np.float64)
-        ages = np.concatenate([found.ages for _, found in seen])
-        strength_db = np.concatenate([found.strength_db for _, found in seen])
-        times_ns = [time_ns for time_ns, found in seen for _ in found.ages]
+        boxes = np.concatenate([each.boxes for _, each in seen]).astype(np.float64)
+        ages = np.concatenate([each.ages for _, each in seen])
+        strength_db = np.concatenate([each.strength_db for _, each in seen])
+        times_ns = [time_ns for time_ns, each in seen for _ in each.ages]
         places = self._places(pose, boxes)
         for i, time_ns in enumerate(times_ns):
-            yield self._where(
-                Detection(
-                    line=self.sensor.line,
-                    sensor=self.sensor.id,
-                    time_ns=time_ns,
-                    duration_s=float(ages[i]) / rate_hz,
-                    # Somewhere within reach: the standard deviation of an even chance over it.
-                    chainage_m=self._at_m,
-                    chainage_sigma_m=self._range_m / math.sqrt(3.0),
-                    from_m=self._at_m - self._range_m,
-                    to_m=self._at_m + self._range_m,
-                    strength_db=float(strength_db[i]),
-                    probability=_probability(int(ages[i])),
-                ),
-                places,
-                i,
+            found = Detection(
+                line=self.sensor.line,
+                sensor=self.sensor.id,
+                time_ns=time_ns,
+                duration_s=float(ages[i]) / rate_hz,
+                # Somewhere within reach: the standard deviation of an even chance over it.
+                chainage_m=self._at_m,
+                chainage_sigma_m=self._range_m / math.sqrt(3.0),
+                from_m=self._at_m - self._range_m,
+                to_m=self._at_m + self._range_m,
+                strength_db=float(strength_db[i]),
+                probability=_probability(int(ages[i])),
             )
+            yield found if places is None else places.put(found, i)
 
     def _places(self, pose: Pose, boxes: NDArray[np.float64]) -> Places | None:
         """Where the feet of these boxes stand, None where only the camera's reach is known."""
@@ -347,21 +344,6 @@ class VideoStep:
             return None
         errors = self.settings.foot_px, self.settings.tilt_sigma_deg
         return places_of(pose, self.sensor, self.line, boxes[:, 0], boxes[:, 2], boxes[:, 3], *errors)
-
-    def _where(self, found: Detection, places: Places | None, i: int) -> Detection:
-        """The detection at place i, where that is known."""
-        if places is None or math.isnan(places.chainage_m[i]):
-            return found
-        chainage_m, half_m = float(places.chainage_m[i]), float(places.half_extent_m[i])
-        return msgspec.structs.replace(
-            found,
-            chainage_m=chainage_m,
-            chainage_sigma_m=float(places.chainage_sigma_m[i]),
-            from_m=chainage_m - half_m,
-            to_m=chainage_m + half_m,
-            offset_m=float(places.offset_m[i]),
-            offset_sigma_m=float(places.offset_sigma_m[i]),
-        )
 
     def _findings(self, state: VideoState, time_ns: int, *, blind: bool) -> list[Record]:
         """What changed in how well the camera sees, and from time to time what was left out."""

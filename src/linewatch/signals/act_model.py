@@ -35,6 +35,8 @@ class ActModel:
     """(n, h + 1, k) weights to the classes, offsets last."""
     temperature: float
     """What log-probabilities are divided by; above 1 where the networks are too sure."""
+    pooling: float
+    """How much surer several windows are than one: their mean log-probability counts n to this power times."""
     centres: NDArray[np.float64]
     """(k, f) mean of each class, standardised."""
     whitener: NDArray[np.float64]
@@ -61,9 +63,13 @@ def log_probabilities(model: ActModel, features: NDArray[np.float64]) -> NDArray
     return _log_softmax(np.log(share / len(model.hidden) + FLOOR) / model.temperature)
 
 
-def together(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(k,) probabilities of one decision over several windows (n, k): the mean of their log-probabilities."""
-    p: NDArray[np.float64] = np.exp(_log_softmax(log_p.mean(axis=0, keepdims=True)))[0]
+def together(log_p: NDArray[np.float64], pooling: float) -> NDArray[np.float64]:
+    """(k,) probabilities of one decision over several windows (n, k).
+
+    Windows overlap and one act goes on and on, so n windows are surer than one (pooling 0) but not n times (pooling 1).
+    """
+    pooled = log_p.mean(axis=0, keepdims=True) * len(log_p) ** pooling
+    p: NDArray[np.float64] = np.exp(_log_softmax(pooled))[0]
     return p
 
 
@@ -101,6 +107,7 @@ def as_arrays(model: ActModel) -> dict[str, NDArray[Any]]:
         "classes": np.array(model.classes),
         "columns": model.columns.astype(np.int16),
         "temperature": np.array(model.temperature),
+        "pooling": np.array(model.pooling),
         "unknown": np.array(model.unknown),
         **{
             name: getattr(model, name).astype(np.float32)
@@ -117,6 +124,7 @@ def from_arrays(arrays: dict[str, NDArray[Any]]) -> ActModel:
         classes=tuple(str(name) for name in arrays["classes"]),
         columns=arrays["columns"].astype(np.int64),
         temperature=float(arrays["temperature"]),
+        pooling=float(arrays["pooling"]),
         unknown=(middle, width),
         **{name: arrays[name].astype(np.float64) for name in floats},
     )

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 DEVIATION: Final = np.float32(1.25)  # standard deviation over mean deviation of a normal distribution, sqrt(pi / 2)
 RESTLESS_EVERY: Final = 4  # frames between two looks at which pixels go to and fro: what sways does not do so in step
 LEARN_EVERY: Final = 2  # frames, after the first: writing the model is half of the cost
-GAIN_PIXELS: Final = 500  # about so many, on a grid, are asked for the common gain
+GAIN_PIXELS: Final = 250  # about so many, on a grid, are asked for the common gain
 LEAST_LEVEL: Final = 16.0  # darker pixels say nothing of a gain
 MOST_LEVEL: Final = 250.0  # nor do pixels that are full
 
@@ -121,7 +121,7 @@ def learn_frame(frame: NDArray[Any], settings: BackgroundSettings, state: Backgr
         at_once * settings.sigma_rate,
         settings.restless_rate if restless else 0.0,
     )
-    _learn_frame(
+    _learn_frame(  # type: ignore[call-arg]  # the compiler's stub does not count star-arguments
         frame.reshape(-1),
         *(array.reshape(-1) for array in (mask, state.mean, state.sigma, state.strayed, state.restless, state.calm)),
         gain,

@@ -4,7 +4,8 @@ Samples are reduced to about 500 a second (a running median of five takes single
 through 8 to 40 Hz, squared, smoothed below 8 Hz and looked at about 100 times a second. A step is the greatest peak
 within a third of a second that stands two and a half times over the lower quartile of the last four seconds; from three
 times on it is sure. A walk is at least four steps, 0.38 to 0.75 s apart, each interval within 15 % of the running one,
-that are sure on average; one step in three may be missing and others may lie between. That is 1.3 to 2.6 steps a second,
+that are sure on average; one step in three may be missing and others may lie between. That is 1.3 to 2.6 steps
+a second,
 the cadence of people (T. Oberg et al., Basic gait parameters, 1993).
 """
 
@@ -193,9 +194,7 @@ class Walk(msgspec.Struct, frozen=True):
     @property
     def holds(self) -> bool:
         """Whether these are steps enough, seen clearly enough, to be a walk."""
-        return (
-            self.steps >= WALK_STEPS and self.missing <= self.steps // 3 and self.ratios >= SURE * self.steps
-        )
+        return self.steps >= WALK_STEPS and self.missing <= self.steps // 3 and self.ratios >= SURE * self.steps
 
 
 class Walks(msgspec.Struct):
