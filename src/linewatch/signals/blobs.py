@@ -17,10 +17,13 @@ WORD: Final = 8
 """Pixels, bytes of a mask, that are worked on together; the width of a mask is padded to a multiple."""
 ONES: Final = 0x0101010101010101
 """A word with all of its pixels set."""
+LEAST_RUNS: Final = 1024
 PIXELS_A_RUN: Final = 16
 """Pixels of the picture for each run that there is room for; people take a few hundred runs."""
 MOST_BLOBS: Final = 256
 MOST_PARTS: Final = 12
+LEAST_PERSON_PX: Final = 6.0
+"""Where a person is smaller, nobody can be made out: nothing is cut."""
 
 
 class BlobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +77,7 @@ def find_blobs(
     Args:
         mask: (height, width), 0 or 1.
         person_px: (height + 1,) height in pixels of a person whose feet are above row i; 0 where none can stand.
-            There nothing is cut and `least_px` alone decides.
+            Below `LEAST_PERSON_PX` nothing is cut and `least_px` alone decides.
         settings: sizes.
 
     Raises:
@@ -88,7 +91,7 @@ def find_blobs(
         padded = np.zeros((height, -(-width // WORD) * WORD), np.uint8)
         padded[:, :width] = mask
     cleaned = np.empty_like(padded)
-    runs = np.empty((max(mask.size // PIXELS_A_RUN, 64), 3), np.int32)
+    runs = np.empty((max(mask.size // PIXELS_A_RUN, LEAST_RUNS), 3), np.int32)
     parts = np.empty((MOST_BLOBS, 6), np.int64)
     gaps = settings.least_of_nine, settings.gap_rows, settings.gap_columns
     sizes = (
@@ -243,7 +246,7 @@ def _cut_components(
         order[where[component[i]]] = i
         where[component[i]] += 1
     columns = np.zeros(width, np.int64)
-    n, small, at = 0, 0, 0
+    n, small, at, crowded = 0, 0, 0, False
     for c in range(n_components):
         begin = at
         pixels = 0
@@ -254,16 +257,18 @@ def _cut_components(
             small += 1
             continue
         before = n
-        n = _cut(runs, order[begin:at], c, person_px, sizes, columns, parts, n)
+        n, more = _cut(runs, order[begin:at], c, person_px, sizes, columns, parts, n)
+        crowded |= more
         if n > len(parts) - MOST_PARTS:
-            return n, small, c + 1 < n_components
+            return n, small, crowded or c + 1 < n_components
         small += n == before
-    return n, small, False
+    return n, small, crowded
 
 
 @njit(cache=True, nogil=True)
 def _cut(runs: Any, members: Any, c: Any, person_px: Any, sizes: Any, columns: Any, parts: Any, n: Any) -> Any:
-    """Add the parts of one component: a work list of rectangles, each drawn tight before it is judged."""
+    """Add the parts of one component, and tell whether some had no room: a work list of rectangles, each drawn tight
+    before it is judged."""
     least_px, least_fill, least_height, aspect, abreast, apart, stacked = sizes
     todo = np.empty((2 * MOST_PARTS, 5), np.int64)  # left, top, right, bottom, whether it may be cut side by side
     todo[0] = (0, 0, len(columns), len(person_px), 1)
@@ -273,6 +278,7 @@ def _cut(runs: Any, members: Any, c: Any, person_px: Any, sizes: Any, columns: A
         whole = todo[waiting, 4]
         left, top, right, bottom, pixels = _tight(runs, members, todo[waiting, :4], columns)
         person = person_px[bottom] if pixels else 0.0
+        person = person if person >= LEAST_PERSON_PX else 0.0
         if pixels < least_px:
             continue
         room = len(todo) - waiting
@@ -290,7 +296,7 @@ def _cut(runs: Any, members: Any, c: Any, person_px: Any, sizes: Any, columns: A
         elif pixels >= least_fill * aspect * person * person and bottom - top >= least_height * person:
             parts[n] = (left, top, right, bottom, pixels, c)
             n += 1
-    return n
+    return n, waiting > 0
 
 
 @njit(cache=True, nogil=True)
