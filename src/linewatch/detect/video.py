@@ -121,8 +121,8 @@ class LeftOut(msgspec.Struct):
 class VideoState(msgspec.Struct):
     """What the step carries."""
 
-    layout: tuple[int, int] = (0, 0)
-    """First channel and number of channels of the last block."""
+    layout: tuple[int, int] = (0, -1)
+    """First channel and number of channels of the last block; -1 before the first."""
     next_sample: int = 0
     """Sample that follows the last block."""
     learned: int = 0
@@ -230,7 +230,7 @@ class VideoStep:
             )
             return [self._finding("wrong_shape", "failed", block.start_ns, text)]
         state.background = new_background_state(self._pose.rows, self._pose.columns, self.settings.background)
-        if not before:
+        if before <= 0:
             return []
         text = f"pictures of {block.n_channels} pixels, {before} before: learned anew"
         return [self._finding("wrong_shape", "note", block.start_ns, text)]
@@ -285,11 +285,12 @@ class VideoStep:
         kept: list[int] = []
         strength_db: list[float] = []
         for i in range(len(blobs)):
-            if self._is_ghost(figures, i):
+            # Light first: healed as a ghost, it would be learned, and be missed when it has gone.
+            if figures.likeness[i] > chosen.least_likeness and figures.model_spread[i] > chosen.least_texture:
+                out.light += 1
+            elif self._is_ghost(figures, i):
                 out.ghosts += 1
                 heal_patches(frame, cleaned, blobs.boxes[i : i + 1], model)
-            elif figures.likeness[i] > chosen.least_likeness and figures.model_spread[i] > chosen.least_texture:
-                out.light += 1
             else:
                 kept.append(i)
                 over = figures.contrast[i] / max(figures.noise[i], FLOOR_LEVELS)

@@ -267,8 +267,7 @@ def _cut_components(
 
 @njit(cache=True, nogil=True)
 def _cut(runs: Any, members: Any, c: Any, person_px: Any, sizes: Any, columns: Any, parts: Any, n: Any) -> Any:
-    """Add the parts of one component, and tell whether some had no room: a work list of rectangles, each drawn tight
-    before it is judged."""
+    """Add the parts of one component and tell whether some had no room: a work list of rectangles, tight first."""
     least_px, least_fill, least_height, aspect, abreast, apart, stacked = sizes
     todo = np.empty((2 * MOST_PARTS, 5), np.int64)  # left, top, right, bottom, whether it may be cut side by side
     todo[0] = (0, 0, len(columns), len(person_px), 1)
