@@ -30,3 +30,9 @@ def shipped_act_model(name: str, variant: str) -> ActModel:
     if not arrays:
         raise InputError(f"model {name}: found no variant {variant!r}; allowed: shape, level")
     return from_arrays(arrays)
+
+
+@lru_cache(maxsize=8)
+def shipped_model(name: str) -> ActModel:
+    """The one model of the file `name`."""
+    return from_arrays(shipped_arrays(name))
