@@ -18,7 +18,11 @@ _OPEN = frozenset({"raised", "acknowledged", "assessed", "responding", "returned
 
 
 class IncidentStepState(msgspec.Struct):
-    """Incidents that are not closed, and what they hang on."""
+    """Incidents that are not closed, and what they hang on.
+
+    Every table is kept, and gone through, in the order in which things came: ids hold times, so an order by id would
+    change when all times are moved.
+    """
 
     incidents: dict[str, Incident]
     """Open incidents by id."""
@@ -76,7 +80,7 @@ class IncidentStep:
         self._look_after(state, tick)
         self._return_to_normal(state, tick)
         self._escalate(state, tick)
-        changed = [incident for key, incident in sorted(state.incidents.items()) if before.get(key) is not incident]
+        changed = [incident for key, incident in list(state.incidents.items()) if before.get(key) is not incident]
         self._forget_closed(state)
         return state, (*refusals, *changed)
 
@@ -147,7 +151,7 @@ class IncidentStep:
         """An open incident right here, felt by the same sensors, that no live track feeds any more."""
         if track.state not in ("confirmed", "tentative"):
             return None
-        for key, incident in sorted(state.incidents.items()):
+        for key, incident in list(state.incidents.items()):
             gap_m = max(track.from_m - incident.to_m, incident.from_m - track.to_m)
             fresh = track.last_ns - state.fed_ns.get(key, 0) <= self.settings.join_gap_s * _NS_PER_S
             shared = bool(set(track.sensors) & set(incident.sensors)) or gap_m <= _SAME_PLACE_M
@@ -172,7 +176,7 @@ class IncidentStep:
 
     def _raise_outages(self, state: IncidentStepState, tick: Tick) -> None:
         due_ns = tick.time_ns - round(self.settings.outage_after_s * _NS_PER_S)
-        for key, outage in sorted(state.outages.items()):
+        for key, outage in list(state.outages.items()):
             long_enough = outage.to_m - outage.from_m >= self.settings.outage_from_m or (outage.first_channel is None)
             blind = outage.remaining_fraction < 0.5
             if key in state.by_outage or outage.noticed_ns > due_ns or not (long_enough and blind):
@@ -184,7 +188,7 @@ class IncidentStep:
 
     def _look_after(self, state: IncidentStepState, tick: Tick) -> None:
         """Raise to distress whoever has not moved for too long, or was lost from sight after stopping."""
-        for key, vigil in sorted(state.vigils.items()):
+        for key, vigil in list(state.vigils.items()):
             incident = state.incidents[key]
             if incident.concern == "distress":
                 continue
@@ -199,7 +203,7 @@ class IncidentStep:
 
     def _return_to_normal(self, state: IncidentStepState, tick: Tick) -> None:
         quiet_ns = round(self.settings.return_s * _NS_PER_S)
-        for key, incident in sorted(state.incidents.items()):
+        for key, incident in list(state.incidents.items()):
             idle = bool(incident.tracks) and state.live_tracks.get(key, 0) == 0 and incident.concern != "distress"
             if idle and incident.state == "raised" and tick.time_ns - state.fed_ns[key] >= quiet_ns:
                 returned = apply_system_move(incident, "return", tick.time_ns)
@@ -208,7 +212,7 @@ class IncidentStep:
 
     def _escalate(self, state: IncidentStepState, tick: Tick) -> None:
         """Unanswered incidents are passed on, whether or not the cause is gone; a note (priority 5) is not."""
-        for key, since_ns in sorted(state.waiting_since_ns.items()):
+        for key, since_ns in list(state.waiting_since_ns.items()):
             incident = state.incidents[key]
             if incident.priority > len(self.settings.escalate_after_s):
                 continue

@@ -15,7 +15,7 @@ from linewatch.records.context import (
     WalkTest,
     Weather,
 )
-from linewatch.records.detection import Detection, Detections, batch_of, concatenate, quantise_batch
+from linewatch.records.detection import Detection, Detections, batch_of, concatenate, order_of, quantise_batch
 from linewatch.records.health import Health, Outage
 from linewatch.records.ids import content_id, incident_id, outage_id, track_id
 from linewatch.records.incident import Incident, OperatorAct
@@ -59,6 +59,7 @@ __all__ = [
     "header_of",
     "incident_id",
     "line_of_json",
+    "order_of",
     "outage_id",
     "quantise",
     "quantise_batch",

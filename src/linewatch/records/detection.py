@@ -261,7 +261,17 @@ def concatenate(line: str, batches: Sequence[Detections]) -> Detections:
     return _sorted(whole)
 
 
+def order_of(
+    time_ns: NDArray[Any], sensor: NDArray[Any], place_m: NDArray[Any], strength_db: NDArray[Any]
+) -> NDArray[Any]:
+    """The one order of detections, as row numbers: by time, sensor (its rank by id), place and strength.
+
+    Strength is last so that two detections of one sensor, moment and place do not keep the order in which they came.
+    """
+    order: NDArray[Any] = np.lexsort((strength_db, place_m, sensor, time_ns))
+    return order
+
+
 def _sorted(batch: Detections) -> Detections:
-    # Strength last: two detections of one sensor, moment and place must not keep the order in which they came.
-    order = np.lexsort((batch.strength_db, batch.chainage_m, batch.sensor_index, batch.time_ns))
+    order = order_of(batch.time_ns, batch.sensor_index, batch.chainage_m, batch.strength_db)
     return batch if (order[:-1] < order[1:]).all() else batch.take(order)

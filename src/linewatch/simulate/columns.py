@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from linewatch.records import ACTS, MOVERS, Detections
+from linewatch.records import ACTS, MOVERS, Detections, order_of
 from linewatch.simulate.manners import ACT_CONFUSION, MOVER_CONFUSION
 
 Floats = NDArray[np.float64]
@@ -99,7 +99,7 @@ def batch_of_reports(
     time_ns = start_ns + np.rint(reports.time_s * 1e6).astype(np.int64) * 1_000
     due_ns = start_ns + np.rint(reports.due_s * 1e6).astype(np.int64) * 1_000
     chainage_m = np.clip(np.rint(reports.chainage_m * _MM) / _MM, 0.0, np.floor(length_m * _MM) / _MM)
-    order = np.lexsort((chainage_m, reports.sensor, time_ns))
+    order = order_of(time_ns, reports.sensor, chainage_m, reports.strength_db)
     r = reports.take(order)
     time_ns, due_ns, chainage_m = time_ns[order], due_ns[order], chainage_m[order]
     half_m = np.maximum(r.half_extent_m, 0.0)

@@ -11,7 +11,7 @@ import numpy as np
 from linewatch.errors import InputError
 from linewatch.plugins import Card
 from linewatch.ports import Delivery, Item
-from linewatch.records import Detections, Record, Truth, concatenate
+from linewatch.records import Detections, Record, Truth, concatenate, order_of
 from linewatch.simulate.columns import Ints
 from linewatch.simulate.language import read_scene
 from linewatch.simulate.scene import Scene
@@ -121,7 +121,7 @@ class SimulatedSource:
 
 def _in_order(batch: Detections) -> Detections:
     """The rows in order of time, sensor and place again, naming no sensor that is not among them."""
-    order = np.lexsort((batch.chainage_m, batch.sensor_index, batch.time_ns))
+    order = order_of(batch.time_ns, batch.sensor_index, batch.chainage_m, batch.strength_db)
     used, index = np.unique(batch.sensor_index[order], return_inverse=True)
     received_ns = None if batch.received_ns is None else batch.received_ns[order]
     if received_ns is not None and (received_ns == np.iinfo(np.int64).min).all():
@@ -148,7 +148,8 @@ def _order_of(first: Detections, second: Detections) -> Ints:
     rank = np.unique(names, return_inverse=True)[1]
     time_ns = np.concatenate([first.time_ns, second.time_ns])
     chainage_m = np.concatenate([first.chainage_m, second.chainage_m])
-    return np.lexsort((chainage_m, rank[index] if len(index) else index, time_ns))
+    strength_db = np.concatenate([first.strength_db, second.strength_db])
+    return order_of(time_ns, rank[index] if len(index) else index, chainage_m, strength_db)
 
 
 class SimulateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
