@@ -7,6 +7,7 @@ import numpy as np
 
 from linewatch.incident import words
 from linewatch.incident.welfare import WelfareSettings
+from linewatch.incident.witnesses import Witnesses
 from linewatch.records import ACTS, MOVERS, Incident, Outage, Track, derive_kind, incident_id, quantise
 from linewatch.records.vocabulary import Act, Concern, Intent, Kind, Mover
 from linewatch.site.model import Site
@@ -27,6 +28,7 @@ PRIORITY: Final[dict[Kind, int]] = {
     "known": 5,
     "nuisance": 5,
 }
+_NS_PER_S: Final = 1_000_000_000
 _BLINDING: Final = frozenset({"dazzled", "strobed", "covered", "defocused", "fogged", "frozen", "dark"})
 _TAMPERING: Final = frozenset({"tamper", "fibre_cut", "moved", "replayed_data"})
 
@@ -64,6 +66,18 @@ def barrier_contact(site: Site, track: Track) -> bool:
     """Whether what was felt hung on the barrier itself: only fence cables and contacts feel that alone."""
     kinds = {site.sensor(sensor).kind for sensor in track.sensors if site.has_sensor(sensor)}
     return bool(kinds) and kinds <= {"fibre_vibration", "contact"}
+
+
+def convincing(witnesses: Witnesses, track: Track, settings: IncidentSettings) -> bool:
+    """Sure that it is there, and borne out by a second witness wherever there could be one, or by going on."""
+    if track.state != "confirmed" or track.existence_probability < settings.raise_probability:
+        return False
+    if not witnesses.could_agree(track) and len(track.sensors) == 1:
+        return True
+    if witnesses.agree(track):
+        return track.detections >= settings.agreeing_detections
+    goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
+    return goes_on_s >= settings.lone_wait_s and track.detections >= settings.lone_detections
 
 
 def _likeliest(probabilities: tuple[float, ...], names: tuple[str, ...], unsure: str) -> tuple[str, float]:

@@ -107,7 +107,7 @@ class IncidentStep:
                 del state.by_track[track.id]
             return
         if known is None:
-            if not self._convincing(track):
+            if not policy.convincing(self.witnesses, track, self.settings):
                 return
             incident = policy.from_track(self.site, track, tick.time_ns, self.settings_id)
             state.waiting_since_ns[incident.id] = tick.time_ns
@@ -122,17 +122,6 @@ class IncidentStep:
         state.vigils[incident.id] = watched(state.vigils.get(incident.id), track, self.settings.welfare)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
-
-    def _convincing(self, track: Track) -> bool:
-        """Sure that it is there, and borne out by a second witness wherever there could be one, or by going on."""
-        if track.state != "confirmed" or track.existence_probability < self.settings.raise_probability:
-            return False
-        if not self.witnesses.could_agree(track) and len(track.sensors) == 1:
-            return True
-        if self.witnesses.agree(track):
-            return track.detections >= self.settings.agreeing_detections
-        goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
-        return goes_on_s >= self.settings.lone_wait_s and track.detections >= self.settings.lone_detections
 
     def _count_live(self, state: IncidentStepState, incident: str, track: Track) -> None:
         new = track.id not in state.by_track
