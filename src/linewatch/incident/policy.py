@@ -29,6 +29,11 @@ PRIORITY: Final[dict[Kind, int]] = {
     "nuisance": 5,
 }
 _NS_PER_S: Final = 1_000_000_000
+_PERSON: Final = MOVERS.index("person")
+_GROUP: Final = MOVERS.index("group")
+_HARMLESS: Final = tuple(MOVERS.index(name) for name in ("animal", "train", "weather"))
+_HARMLESS_KINDS: Final = frozenset({"animal", "train", "nuisance"})
+_LASTING: Final = frozenset({"barrier_contact", "crossing", "distress"})
 _BLINDING: Final = frozenset({"dazzled", "strobed", "covered", "defocused", "fogged", "frozen", "dark"})
 _TAMPERING: Final = frozenset({"tamper", "fibre_cut", "moved", "replayed_data"})
 
@@ -44,6 +49,10 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """... and detect so often, before its track raises an incident."""
     agreeing_detections: int = 3
     """Detections of a track that two kinds of sensor have seen: two weak ones meet by chance too often."""
+    sure_probability: float = 0.95
+    """How sure it must be that something is harmless, or that it is not, before the incident says so ..."""
+    unsure_s: float = 4.0
+    """... and how long a new track may keep that open: then it is raised as what it looks like."""
     join_gap_m: float = 25.0
     """A new track this near to an open incident's stretch, and seen by the same sensors, joins it."""
     join_gap_s: float = 30.0
@@ -72,12 +81,31 @@ def convincing(witnesses: Witnesses, track: Track, settings: IncidentSettings) -
     """Sure that it is there, and borne out by a second witness wherever there could be one, or by going on."""
     if track.state != "confirmed" or track.existence_probability < settings.raise_probability:
         return False
+    goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
+    threat = threat_probability(track)
+    settled = max(threat, 1.0 - threat) >= settings.sure_probability or goes_on_s >= settings.unsure_s
+    if not settled and not barrier_contact(witnesses.site, track):
+        return False
     if not witnesses.could_agree(track) and len(track.sensors) == 1:
         return True
     if witnesses.agree(track):
         return track.detections >= settings.agreeing_detections
-    goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
     return goes_on_s >= settings.lone_wait_s and track.detections >= settings.lone_detections
+
+
+def threat_probability(track: Track) -> float:
+    """Probability that it is none of what needs nobody: an animal, a train, the weather."""
+    return 1.0 - sum(track.mover_probabilities[index] for index in _HARMLESS)
+
+
+def _mover(track: Track) -> tuple[Mover, float]:
+    """The likeliest mover. One person and several are told apart only after people are told from all else."""
+    shares = track.mover_probabilities
+    people = shares[_PERSON] + shares[_GROUP]
+    others = max(share for index, share in enumerate(shares) if index not in (_PERSON, _GROUP))
+    if people >= others and people >= 2.0 / len(MOVERS):
+        return ("group" if shares[_GROUP] > shares[_PERSON] else "person"), people
+    return _likeliest(shares, MOVERS, "unknown")  # type: ignore[return-value]  # names come from MOVERS, in its order
 
 
 def _likeliest(probabilities: tuple[float, ...], names: tuple[str, ...], unsure: str) -> tuple[str, float]:
@@ -90,7 +118,7 @@ def _likeliest(probabilities: tuple[float, ...], names: tuple[str, ...], unsure:
 
 def judge(site: Site, track: Track) -> tuple[Kind, float, Mover, Act]:
     """Kind, its probability, mover and act of a track."""
-    mover, p_mover = _likeliest(track.mover_probabilities, MOVERS, "unknown")
+    mover, p_mover = _mover(track)
     act, p_act = _likeliest(track.act_probabilities, ACTS, "none")
     if mover == "weather":
         # Wind shakes a fence as a hand does; where it is taken for wind, what it does is no act.
@@ -101,7 +129,7 @@ def judge(site: Site, track: Track) -> tuple[Kind, float, Mover, Act]:
         intent = "contact"
     kind = derive_kind(
         act=act,  # type: ignore[arg-type]  # names come from ACTS, in its order
-        mover=mover,  # type: ignore[arg-type]  # names come from MOVERS, in its order
+        mover=mover,
         intent=intent,
         known=track.known is not None,
     )
@@ -143,12 +171,27 @@ def from_track(site: Site, track: Track, tick_ns: int, settings_id: str) -> Inci
     )
 
 
-def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int) -> Incident:
+def _stays(incident: Incident, kind: Kind, track: Track, settings: IncidentSettings) -> bool:
+    """Whether the incident keeps what it is called, whatever its track looks like now.
+
+    What was once known to be on the barrier, or across it, stays so, and so does distress: none of them ends by walking
+    away. Between harmless and not, only a sure word turns it: a deer is not announced anew for every doubtful frame.
+    """
+    if incident.concern == "distress":
+        return True
+    harmless = kind in _HARMLESS_KINDS
+    if harmless != (incident.kind in _HARMLESS_KINDS):
+        threat = threat_probability(track)
+        sure = (1.0 - threat if harmless else threat) >= settings.sure_probability
+        return not sure or (harmless and incident.kind in _LASTING)
+    return PRIORITY[kind] > PRIORITY[incident.kind]
+
+
+def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int, settings: IncidentSettings) -> Incident:
     """The incident as its track stands now; the same object where nothing a person would see has changed."""
     kind, probability, mover, act = judge(site, track)
     tracks = incident.tracks if track.id in incident.tracks else (*incident.tracks, track.id)
-    # What was once known to be on the barrier stays so, and so does distress: neither ends by walking away from it.
-    if PRIORITY[kind] > PRIORITY[incident.kind] or incident.concern == "distress":
+    if _stays(incident, kind, track, settings):
         kind, probability, mover, act = incident.kind, incident.kind_probability, incident.mover, incident.act
     sensors = tuple(sorted({*incident.sensors, *track.sensors}))
     new = quantise(

@@ -112,7 +112,7 @@ class IncidentStep:
             incident = policy.from_track(self.site, track, tick.time_ns, self.settings_id)
             state.waiting_since_ns[incident.id] = tick.time_ns
         else:
-            incident = policy.refreshed(self.site, state.incidents[known], track, tick.time_ns)
+            incident = policy.refreshed(self.site, state.incidents[known], track, tick.time_ns, self.settings)
             if incident.state == "returned" and track.state == "confirmed":
                 reopened = apply_system_move(incident, "reopen", tick.time_ns)
                 assert isinstance(reopened, Incident)

@@ -18,7 +18,8 @@ class Witnesses:
     """For every place of every line, the sensors that watch it continuously."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
+        self.site = site
+        """The site whose sensors may bear witness."""
         self._ends: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._kinds: dict[str, NDArray[np.str_]] = {}
         for line in site.lines:
@@ -31,11 +32,11 @@ class Witnesses:
 
     def agree(self, track: Track) -> bool:
         """Whether sensors of two kinds have seen it: two of one kind may share one cause."""
-        return len({self._site.sensor(s).kind for s in track.sensors if self._site.has_sensor(s)}) > 1
+        return len({self.site.sensor(s).kind for s in track.sensors if self.site.has_sensor(s)}) > 1
 
     def could_agree(self, track: Track) -> bool:
         """Whether a sensor of another kind than those that saw it watches the place too."""
-        seen = {self._site.sensor(s).kind for s in track.sensors if self._site.has_sensor(s)}
+        seen = {self.site.sensor(s).kind for s in track.sensors if self.site.has_sensor(s)}
         from_m, to_m = self._ends[track.line]
         here = (from_m <= track.chainage_m) & (track.chainage_m <= to_m)
         return bool(set(self._kinds[track.line][here]) - seen)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from linewatch.track.group import hear_size
 from linewatch.track.performance import TOUCH
-from linewatch.track.state import N_ACTS, N_MOVERS
 
 MEMORY: Final = 0.1  # of the running means that tell one mover with two tracks from two movers
 OWN: Final = 0.5  # a detection is a track's own when more probable than not
-NEW_WORD: Final = 0.3  # weight of one more word on the kind: successive frames say much the same
-DOUBT: Final = 0.02  # no kind is ever ruled out for good
+SAME_WORD: Final = 0.3  # weight of one more word of the same sensor on the kind: its frames say much the same
+OTHER_WORD: Final = 0.6  # of a word of another sensor, which is wrong for reasons of its own
+LEAST_WORD: Final = 0.02  # no single word rules a kind out
+LEAST_BELIEF: Final = 0.001  # nor do all of them together: a belief can always be turned by a few words more
 STALE_NS: Final = 2_000_000_000  # a stretch this old gives way to any newer one
 
 
@@ -87,24 +88,28 @@ def _move(track: Any, scan: NDArray[Any], detection: NDArray[np.int64], share: N
 
 
 @njit(cache=True, nogil=True)
+def _pool(belief: Any, word: Any, weight: float) -> None:
+    """Turn a belief, all zeros where there is none yet, by one more word: a logarithmic pool, in place."""
+    first = True
+    for k in range(len(word)):
+        first = first and belief[k] == 0.0
+    total = 0.0
+    for k in range(len(word)):
+        said = max(word[k], LEAST_WORD)
+        belief[k] = said if first else max(belief[k], LEAST_BELIEF) * said**weight
+        total += belief[k]
+    for k in range(len(word)):
+        belief[k] /= total
+
+
+@njit(cache=True, nogil=True)
 def hear_kinds(track: Any, z: Any) -> None:
     """Pool what a detection says about mover and act into the track's own probabilities."""
+    weight = SAME_WORD if z.sensor == track.last_sensor else OTHER_WORD
     if not math.isnan(z.mover[0]):
-        total = 0.0
-        for k in range(N_MOVERS):
-            word = max(z.mover[k], DOUBT)
-            track.mover[k] = word if track.detections == 0 else max(track.mover[k], DOUBT) * word**NEW_WORD
-            total += track.mover[k]
-        for k in range(N_MOVERS):
-            track.mover[k] /= total
+        _pool(track.mover, z.mover, weight)
     if not math.isnan(z.act[0]):
-        total = 0.0
-        for k in range(N_ACTS):
-            word = max(z.act[k], DOUBT)
-            track.act[k] = word if track.detections == 0 else max(track.act[k], DOUBT) * word**NEW_WORD
-            total += track.act[k]
-        for k in range(N_ACTS):
-            track.act[k] /= total
+        _pool(track.act, z.act, weight)
 
 
 @njit(cache=True, nogil=True)
