@@ -1,12 +1,13 @@
 """When a track or an outage becomes an incident, what kind it is, and how urgent."""
 
+import math
 from typing import Final
 
 import msgspec
 import numpy as np
 
 from linewatch.incident import words
-from linewatch.incident.welfare import WelfareSettings
+from linewatch.incident.welfare import Vigil, WelfareSettings, search_m
 from linewatch.incident.witnesses import Witnesses
 from linewatch.records import ACTS, MOVERS, Incident, Outage, Track, derive_kind, incident_id, quantise
 from linewatch.records.vocabulary import Act, Concern, Intent, Kind, Mover
@@ -33,6 +34,8 @@ _PERSON: Final = MOVERS.index("person")
 _GROUP: Final = MOVERS.index("group")
 _HARMLESS: Final = tuple(MOVERS.index(name) for name in ("animal", "train", "weather"))
 _HARMLESS_KINDS: Final = frozenset({"animal", "train", "nuisance"})
+_SAME_PLACE_M: Final = 10.0
+"""So near, two tracks one after the other are one event, whoever saw them."""
 _LASTING: Final = frozenset({"barrier_contact", "crossing", "distress"})
 _BLINDING: Final = frozenset({"dazzled", "strobed", "covered", "defocused", "fogged", "frozen", "dark"})
 _TAMPERING: Final = frozenset({"tamper", "fibre_cut", "moved", "replayed_data"})
@@ -57,6 +60,10 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new track this near to an open incident's stretch, and seen by the same sensors, joins it."""
     join_gap_s: float = 30.0
     """Longest time since that incident was last fed."""
+    rest_s: float = 600.0
+    """People seen again so long after they were lost, within the circle that they could have crawled, are the same."""
+    crowd_count: int = 10
+    """From so many on (at most), new tracks beside an incident's stretch are parts of the same crowd."""
     return_s: float = 30.0
     """Time after which an incident without a live track returns to normal (and stays visible)."""
     outage_after_s: float = 5.0
@@ -264,6 +271,28 @@ def from_outage(site: Site, outage: Outage, tick_ns: int, settings_id: str) -> I
             first_detection=outage.id,
         )
     )
+
+
+def continues(
+    incident: Incident, vigil: Vigil | None, track: Track, *, live: bool, fed_ns: int, settings: IncidentSettings
+) -> bool:
+    """Whether a new track belongs to this open incident.
+
+    Another part of a crowd does; so does a track that begins where the incident's last one just broke off, felt by the
+    same sensors or right there; and so do people who are seen again where people were lost from sight.
+    """
+    if incident.line != track.line or not incident.tracks:
+        return False
+    gap_m = max(track.from_m - incident.to_m, incident.from_m - track.to_m)
+    if live:
+        return incident.count_high >= settings.crowd_count and gap_m <= settings.join_gap_m
+    if track.last_ns - fed_ns <= settings.join_gap_s * _NS_PER_S and gap_m <= settings.join_gap_m:
+        return bool(set(track.sensors) & set(incident.sensors)) or gap_m <= _SAME_PLACE_M
+    if vigil is None or vigil.known or vigil.offset_m is None or track.offset_m is None:
+        return False
+    away_m = math.hypot(track.chainage_m - vigil.anchor_m, track.offset_m - vigil.offset_m)
+    lately = track.first_ns - vigil.seen_ns <= settings.rest_s * _NS_PER_S or incident.concern == "distress"
+    return lately and away_m <= search_m(vigil, track.first_ns, settings.welfare)
 
 
 def _place(site: Site, line: str, chainage_m: float) -> str:

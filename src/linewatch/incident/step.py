@@ -12,8 +12,6 @@ from linewatch.records import Health, Incident, OperatorAct, Outage, Record, Tic
 from linewatch.site.model import Site
 
 _NS_PER_S = 1_000_000_000
-_SAME_PLACE_M = 10.0
-"""So near, two tracks one after the other are one event, whoever saw them."""
 _OPEN = frozenset({"raised", "acknowledged", "assessed", "responding", "returned", "shelved"})
 
 
@@ -137,16 +135,15 @@ class IncidentStep:
         return next((state.by_track[p] for p in track.parents if p in state.by_track), None)
 
     def _neighbour(self, state: IncidentStepState, track: Track) -> str | None:
-        """An open incident right here, felt by the same sensors, that no live track feeds any more."""
+        """An open incident that this new track belongs to."""
         if track.state not in ("confirmed", "tentative"):
             return None
         for key, incident in list(state.incidents.items()):
-            gap_m = max(track.from_m - incident.to_m, incident.from_m - track.to_m)
-            fresh = track.last_ns - state.fed_ns.get(key, 0) <= self.settings.join_gap_s * _NS_PER_S
-            shared = bool(set(track.sensors) & set(incident.sensors)) or gap_m <= _SAME_PLACE_M
-            same = incident.line == track.line and shared
-            orphan = state.live_tracks.get(key, 0) == 0 and incident.tracks
-            if same and orphan and fresh and gap_m <= self.settings.join_gap_m:
+            live = state.live_tracks.get(key, 0) > 0
+            fed_ns = state.fed_ns.get(key, 0)
+            if policy.continues(
+                incident, state.vigils.get(key), track, live=live, fed_ns=fed_ns, settings=self.settings
+            ):
                 return key
         return None
 

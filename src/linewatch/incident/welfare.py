@@ -1,10 +1,12 @@
 """Welfare: people who stop moving near the line, or are lost from sight there, before anything else is asked of them.
 
 A vigil is kept for every incident that may concern people. It remembers where they have been within a few metres, and
-since when. Long stillness, in the cold sooner, raises the incident to *distress*, and so does losing somebody from
-sight who had stopped: a sensor that fails must not end the concern. It is never taken back by the system.
+since when. Long stillness, in the cold sooner, raises the incident to *distress*. Most sensors only notice what moves,
+so somebody who lies down vanishes from them: vanishing near the line, where sensors watch that would have seen a walker
+go on, is stillness too. A sensor that fails must not end the concern, and the system never takes it back.
 """
 
+import math
 from typing import Final
 
 import msgspec
@@ -15,13 +17,22 @@ _NS_PER_S: Final = 1_000_000_000
 _PEOPLE: Final = (MOVERS.index("person"), MOVERS.index("group"))
 _MEMORY: Final = 0.9
 """Share of the past in the running belief that it is people: about ten reports."""
+_BELIEVED: Final = 0.5
+"""A track that ends with less was not believed any more: sensors that should have seen it were silent."""
+_AHEAD_S: Final = 10.0
+"""Somebody who would have left within this time at the last speed has left."""
+_VANISHED_STAYED: Final = 0.9
+"""Probability that somebody who vanished where sensors watch has not left unseen (*assumed*: 1 minus what is left of
+several looks at Pd 0.8 and sensors that share a failure)."""
+_LOST_STAYED: Final = 0.7
+"""The same where nothing watches, after a stop (*assumed*)."""
 
 
 class WelfareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When stillness becomes a concern."""
 
     still_m: float = 15.0
-    """Within this of one place it has not moved; more than the scatter of the sensors' places."""
+    """Within this of one place, along the line and across it, it has not moved; more than the scatter of sensors."""
     still_cold_s: float = 240.0
     """Stillness that is a concern in the cold; longer than people rest on their way."""
     still_s: float = 900.0
@@ -30,12 +41,16 @@ class WelfareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Felt temperature from which it is cold."""
     near_m: float = 40.0
     """Somebody last seen further from the line than this has left."""
-    people_probability: float = 0.4
-    """Belief that it is people from which a vigil counts."""
+    people_probability: float = 0.5
+    """Probability that people are there, and still are, from which it is a concern."""
     stopped_s: float = 20.0
-    """Somebody lost from sight is a concern where he had stopped for so long before."""
+    """Lost where nothing watches, somebody is a concern only after having stopped for so long."""
     seen_s: float = 60.0
     """Seen within so long, the concern is likely; otherwise possible."""
+    crawl_mps: float = 0.3
+    """How fast somebody may still move unnoticed: the search circle grows by it."""
+    search_most_m: float = 300.0
+    """Where the search circle stops growing."""
 
 
 class Vigil(msgspec.Struct, frozen=True):
@@ -51,8 +66,14 @@ class Vigil(msgspec.Struct, frozen=True):
     """Running belief that it is people."""
     known: bool
     """Whether they are own people who report their position."""
+    anchor_offset_m: float | None = None
+    """Distance from the line of the place where they have stayed; None as long as nobody could see it."""
     offset_m: float | None = None
     """Distance from the line when last seen, where known."""
+    across_mps: float = 0.0
+    """Speed across the line when last seen, positive outward."""
+    vanished: bool = False
+    """Lost where sensors watch that would have seen them go on: they stopped, or those sensors failed."""
 
 
 def felt_c(temperature_c: float, wind_mps: float) -> float:
@@ -71,40 +92,77 @@ def felt_c(temperature_c: float, wind_mps: float) -> float:
 def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vigil:
     """The vigil after one more report of one of its tracks."""
     people = sum(track.mover_probabilities[index] for index in _PEOPLE)
-    place_m, now_ns = track.chainage_m, track.last_ns
+    place_m, now_ns, offset_m = track.chainage_m, track.last_ns, track.offset_m
     if vigil is None:
-        return Vigil(place_m, now_ns, now_ns, people, track.known is not None, track.offset_m)
+        across_mps = track.offset_velocity_mps or 0.0
+        return Vigil(place_m, now_ns, now_ns, people, track.known is not None, offset_m, offset_m, across_mps)
     if track.state == "ended":
-        return vigil
-    moved = abs(place_m - vigil.anchor_m) > settings.still_m
+        return msgspec.structs.replace(vigil, vanished=track.existence_probability < _BELIEVED)
+    aside_m = 0.0
+    if offset_m is not None and vigil.anchor_offset_m is not None:
+        aside_m = offset_m - vigil.anchor_offset_m
+    moved = math.hypot(place_m - vigil.anchor_m, aside_m) > settings.still_m
+    seen_now = now_ns > vigil.seen_ns and track.state == "confirmed"
     return Vigil(
         anchor_m=place_m if moved else vigil.anchor_m,
         since_ns=now_ns if moved else vigil.since_ns,
         seen_ns=max(now_ns, vigil.seen_ns),
         people_probability=_MEMORY * vigil.people_probability + (1.0 - _MEMORY) * people,
         known=vigil.known or track.known is not None,
-        offset_m=vigil.offset_m if track.offset_m is None else track.offset_m,
+        anchor_offset_m=offset_m if moved or vigil.anchor_offset_m is None else vigil.anchor_offset_m,
+        offset_m=offset_m if seen_now and offset_m is not None else vigil.offset_m,
+        across_mps=track.offset_velocity_mps or 0.0 if seen_now else vigil.across_mps,
     )
+
+
+def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings) -> float:
+    """Probability that people are there and have not left.
+
+    People who are only heard, by sensors that cannot tell how far from the line, cannot be told from people who have
+    gone: 0. So are those last seen beyond `near_m`, or on their way there. Who vanished where sensors watch can hardly
+    have left unseen; who was lost elsewhere could, and counts only after having stopped.
+    """
+    if vigil.known or vigil.offset_m is None:
+        return 0.0
+    if abs(vigil.offset_m) > settings.near_m or abs(vigil.offset_m + _AHEAD_S * vigil.across_mps) > settings.near_m:
+        return 0.0
+    unseen_s = (tick.time_ns - vigil.seen_ns) / _NS_PER_S
+    if unseen_s <= settings.seen_s:
+        return vigil.people_probability
+    if vigil.vanished:
+        return vigil.people_probability * _VANISHED_STAYED
+    stopped_s = (vigil.seen_ns - vigil.since_ns) / _NS_PER_S
+    return vigil.people_probability * _LOST_STAYED if stopped_s >= settings.stopped_s else 0.0
+
+
+def search_m(vigil: Vigil, time_ns: int, settings: WelfareSettings) -> float:
+    """Radius of the circle about the last sight in which they are, growing since."""
+    unseen_s = max(time_ns - vigil.seen_ns, 0) / _NS_PER_S
+    return min(settings.still_m + settings.crawl_mps * unseen_s, settings.search_most_m)
 
 
 def concern(vigil: Vigil, weather: Weather | None, tick: Tick, settings: WelfareSettings) -> str:
     """Why these people are in distress, possibly, in words; empty where nothing says so."""
-    far = vigil.offset_m is not None and abs(vigil.offset_m) > settings.near_m
-    if vigil.known or far or vigil.people_probability < settings.people_probability:
+    still_s = (tick.time_ns - vigil.since_ns) / _NS_PER_S
+    if still_s < min(settings.still_cold_s, settings.still_s):
         return ""
     felt = None
     if weather is not None and weather.temperature_c is not None:
         felt = felt_c(weather.temperature_c, weather.wind_mps or 0.0)
     limit_s = settings.still_cold_s if felt is not None and felt <= settings.cold_c else settings.still_s
-    still_s = (tick.time_ns - vigil.since_ns) / _NS_PER_S
-    unseen_s = (tick.time_ns - vigil.seen_ns) / _NS_PER_S
-    stopped_s = still_s - unseen_s
-    if still_s < limit_s or stopped_s < settings.stopped_s:
+    probability = still_there(vigil, tick, settings)
+    if still_s < limit_s or probability < settings.people_probability:
         return ""
-    level = "likely" if unseen_s <= settings.seen_s else "possible"
-    cold = "" if felt is None else f"; it feels like {felt:.0f} degrees Celsius"
-    sight = "" if unseen_s <= settings.seen_s else f"; not seen for {unseen_s / 60:.0f} min, and not seen leaving"
-    return f"distress {level}: has not moved for {still_s / 60:.0f} min{sight}{cold}"
+    unseen_s = (tick.time_ns - vigil.seen_ns) / _NS_PER_S
+    likely = unseen_s <= settings.seen_s
+    parts = [f"distress {'likely' if likely else 'possible'}: has not moved for {still_s / 60:.0f} min"]
+    if not likely:
+        parts.append(f"not seen for {unseen_s / 60:.0f} min, and not seen leaving")
+        parts.append(f"search within {search_m(vigil, tick.time_ns, settings):.0f} m")
+    parts.append(f"probability {probability:.1f} that somebody is there")
+    if felt is not None:
+        parts.append(f"it feels like {felt:.0f} degrees Celsius")
+    return "; ".join(parts)
 
 
 def raised(incident: Incident, reason: str, tick: Tick) -> Incident:
