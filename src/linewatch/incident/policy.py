@@ -61,9 +61,13 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     join_gap_s: float = 30.0
     """Longest time since that incident was last fed."""
     rest_s: float = 600.0
-    """People seen again so long after they were lost, within the circle that they could have crawled, are the same."""
+    """People seen again so long after they were lost are the same ..."""
+    again_m: float = 40.0
+    """... within the circle that they could have crawled, and no further than this."""
     crowd_count: int = 10
     """From so many on (at most), new tracks beside an incident's stretch are parts of the same crowd."""
+    beside_m: float = 10.0
+    """Movers of one sort this near to each other, along the line and across it, are one party and one event."""
     return_s: float = 30.0
     """Time after which an incident without a live track returns to normal (and stays visible)."""
     outage_after_s: float = 5.0
@@ -273,6 +277,17 @@ def from_outage(site: Site, outage: Outage, tick_ns: int, settings_id: str) -> I
     )
 
 
+def _alike(incident: Incident, vigil: Vigil | None, track: Track, settings: IncidentSettings) -> bool:
+    """Whether a track beside a live incident is of the same party: as harmless, as well known, as far from the line."""
+    if (threat_probability(track) < 0.5) != (incident.kind in _HARMLESS_KINDS):
+        return False
+    if vigil is None or vigil.known != (track.known is not None):
+        return False
+    if vigil.offset_m is None or track.offset_m is None:
+        return True
+    return abs(vigil.offset_m - track.offset_m) <= settings.beside_m + 2.0 * (track.offset_sigma_m or 0.0)
+
+
 def continues(
     incident: Incident, vigil: Vigil | None, track: Track, *, live: bool, fed_ns: int, settings: IncidentSettings
 ) -> bool:
@@ -285,14 +300,17 @@ def continues(
         return False
     gap_m = max(track.from_m - incident.to_m, incident.from_m - track.to_m)
     if live:
-        return incident.count_high >= settings.crowd_count and gap_m <= settings.join_gap_m
+        crowd = incident.count_high >= settings.crowd_count and gap_m <= settings.join_gap_m
+        return crowd or (gap_m <= settings.beside_m and _alike(incident, vigil, track, settings))
     if track.last_ns - fed_ns <= settings.join_gap_s * _NS_PER_S and gap_m <= settings.join_gap_m:
         return bool(set(track.sensors) & set(incident.sensors)) or gap_m <= _SAME_PLACE_M
     if vigil is None or vigil.known or vigil.offset_m is None or track.offset_m is None:
         return False
+    if min(vigil.people_probability, track.mover_probabilities[_PERSON] + track.mover_probabilities[_GROUP]) < 0.5:
+        return False
     away_m = math.hypot(track.chainage_m - vigil.anchor_m, track.offset_m - vigil.offset_m)
     lately = track.first_ns - vigil.seen_ns <= settings.rest_s * _NS_PER_S or incident.concern == "distress"
-    return lately and away_m <= search_m(vigil, track.first_ns, settings.welfare)
+    return lately and away_m <= min(search_m(vigil, track.first_ns, settings.welfare), settings.again_m)
 
 
 def _place(site: Site, line: str, chainage_m: float) -> str:

@@ -19,8 +19,10 @@ _MEMORY: Final = 0.9
 """Share of the past in the running belief that it is people: about ten reports."""
 _BELIEVED: Final = 0.5
 """A track that ends with less was not believed any more: sensors that should have seen it were silent."""
-_AHEAD_S: Final = 10.0
-"""Somebody who would have left within this time at the last speed has left."""
+_CLEAR_SIGMA_M: Final = 10.0
+"""Offsets less exact than this say nothing about where somebody is going."""
+_NEW_SPEED: Final = 0.3
+"""Weight of a new report in the running mean of the speed across the line."""
 _VANISHED_STAYED: Final = 0.9
 """Probability that somebody who vanished where sensors watch has not left unseen (*assumed*: 1 minus what is left of
 several looks at Pd 0.8 and sensors that share a failure)."""
@@ -40,8 +42,10 @@ class WelfareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cold_c: float = 5.0
     """Felt temperature from which it is cold."""
     near_m: float = 40.0
-    """Somebody last seen further from the line than this has left."""
-    people_probability: float = 0.5
+    """Somebody last seen further from the line than this has left ..."""
+    leaving_m: float = 20.0
+    """... and so has somebody last seen further than this and on the way out: sight fades before people do."""
+    people_probability: float = 0.4
     """Probability that people are there, and still are, from which it is a concern."""
     stopped_s: float = 20.0
     """Lost where nothing watches, somebody is a concern only after having stopped for so long."""
@@ -70,6 +74,8 @@ class Vigil(msgspec.Struct, frozen=True):
     """Distance from the line of the place where they have stayed; None as long as nobody could see it."""
     offset_m: float | None = None
     """Distance from the line when last seen, where known."""
+    offset_sigma_m: float = 1.0
+    """Standard deviation of `offset_m`."""
     across_mps: float = 0.0
     """Speed across the line when last seen, positive outward."""
     vanished: bool = False
@@ -95,12 +101,13 @@ def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vig
     place_m, now_ns, offset_m = track.chainage_m, track.last_ns, track.offset_m
     if vigil is None:
         across_mps = track.offset_velocity_mps or 0.0
-        return Vigil(place_m, now_ns, now_ns, people, track.known is not None, offset_m, offset_m, across_mps)
+        sigma_m = track.offset_sigma_m or 1.0
+        return Vigil(place_m, now_ns, now_ns, people, track.known is not None, offset_m, offset_m, sigma_m, across_mps)
     if track.state == "ended":
         return msgspec.structs.replace(vigil, vanished=track.existence_probability < _BELIEVED)
     aside_m = 0.0
     if offset_m is not None and vigil.anchor_offset_m is not None:
-        aside_m = offset_m - vigil.anchor_offset_m
+        aside_m = offset_m - vigil.anchor_offset_m if (track.offset_sigma_m or 1.0) <= _CLEAR_SIGMA_M else 0.0
     moved = math.hypot(place_m - vigil.anchor_m, aside_m) > settings.still_m
     seen_now = now_ns > vigil.seen_ns and track.state == "confirmed"
     return Vigil(
@@ -111,7 +118,8 @@ def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vig
         known=vigil.known or track.known is not None,
         anchor_offset_m=offset_m if moved or vigil.anchor_offset_m is None else vigil.anchor_offset_m,
         offset_m=offset_m if seen_now and offset_m is not None else vigil.offset_m,
-        across_mps=track.offset_velocity_mps or 0.0 if seen_now else vigil.across_mps,
+        offset_sigma_m=track.offset_sigma_m or 1.0 if seen_now and offset_m is not None else vigil.offset_sigma_m,
+        across_mps=vigil.across_mps + _NEW_SPEED * ((track.offset_velocity_mps or 0.0) - vigil.across_mps) * seen_now,
     )
 
 
@@ -119,20 +127,30 @@ def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings) -> float:
     """Probability that people are there and have not left.
 
     People who are only heard, by sensors that cannot tell how far from the line, cannot be told from people who have
-    gone: 0. So are those last seen beyond `near_m`, or on their way there. Who vanished where sensors watch can hardly
-    have left unseen; who was lost elsewhere could, and counts only after having stopped.
+    gone: 0. So are those last seen beyond `near_m`, or beyond `leaving_m` on their way out. Who vanished where sensors
+    watch can hardly have left unseen; who was lost elsewhere could, and counts only after having stopped.
     """
     if vigil.known or vigil.offset_m is None:
         return 0.0
-    if abs(vigil.offset_m) > settings.near_m or abs(vigil.offset_m + _AHEAD_S * vigil.across_mps) > settings.near_m:
+    clear = vigil.offset_sigma_m <= _CLEAR_SIGMA_M
+    outward_mps = math.copysign(1.0, vigil.offset_m) * vigil.across_mps
+    if clear and outward_mps >= settings.crawl_mps / 2.0 and abs(vigil.offset_m) > settings.leaving_m:
         return 0.0
+    near = _within(vigil.offset_m, vigil.offset_sigma_m, settings)
+    people = vigil.people_probability * near
     unseen_s = (tick.time_ns - vigil.seen_ns) / _NS_PER_S
     if unseen_s <= settings.seen_s:
-        return vigil.people_probability
+        return people
     if vigil.vanished:
-        return vigil.people_probability * _VANISHED_STAYED
+        return people * _VANISHED_STAYED
     stopped_s = (vigil.seen_ns - vigil.since_ns) / _NS_PER_S
-    return vigil.people_probability * _LOST_STAYED if stopped_s >= settings.stopped_s else 0.0
+    return people * _LOST_STAYED if stopped_s >= settings.stopped_s else 0.0
+
+
+def _within(offset_m: float, sigma_m: float, settings: WelfareSettings) -> float:
+    """Probability that somebody seen at this offset was nearer to the line than `near_m`."""
+    scale = math.sqrt(2.0) * max(sigma_m, 1.0)
+    return 0.5 * (math.erf((settings.near_m - offset_m) / scale) + math.erf((settings.near_m + offset_m) / scale))
 
 
 def search_m(vigil: Vigil, time_ns: int, settings: WelfareSettings) -> float:

@@ -51,6 +51,8 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 MOST_DETECT: Final = 0.99
 SCAN_GUARD_M: Final = 20.0
+SILENCE_ALIKE: Final = 0.1
+"""Share that one more silent sensor adds to what silence says (*assumed*; the common cause of `site.performance`)."""
 LEAST_WIDTH_M: Final = 10.0
 
 
@@ -152,13 +154,15 @@ def silence_evidence(
     silence_per_s: NDArray[np.float64],
     blind: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(n,) evidence against each track per second of silence, -sum of ln(1 - Pd) per second.
+    """(n,) evidence against each track per second of silence, in units of -ln(1 - Pd) per second.
 
-    Summed over the sensors that reach it, are not out and did not hear it in this tick (`heard`, bit mask).
+    Of the sensors that reach it, are not out and did not hear it in this tick (`heard`, bit mask), the strongest
+    counts in full and all others by `SILENCE_ALIKE`: somebody who stands, or is in dead ground, is missed by all.
     """
     out = np.zeros(len(tracks))
     for i in range(len(tracks)):
         x = tracks[i].chainage_m
+        strongest = 0.0
         for s in range(len(from_m)):
             if silence_per_s[s] <= 0.0 or x < from_m[s] or x > to_m[s]:
                 continue
@@ -170,4 +174,6 @@ def silence_evidence(
                     left = min(left, 1.0 - blind[b, 3])
             # Loss scales the detection probability: exact at 0 and 1, and close to it between.
             out[i] += silence_per_s[s] * left
+            strongest = max(strongest, silence_per_s[s] * left)
+        out[i] = strongest + SILENCE_ALIKE * (out[i] - strongest)
     return out
