@@ -161,6 +161,11 @@ class Positions(msgspec.Struct, frozen=True):
 class JournalWriter(Protocol):
     """The only way in: entries are added in order, and one commit ends a tick."""
 
+    @property
+    def next_seq(self) -> int:
+        """Position that the next entry gets in the record chain."""
+        ...
+
     def append(self, kind: str, key: str, payload: bytes) -> None:
         """Add one entry to the record chain of the open tick."""
         ...
@@ -181,6 +186,18 @@ class JournalWriter(Protocol):
 
     def positions(self) -> Positions | None:
         """Where to go on; None for a new store."""
+        ...
+
+
+class Archive(Protocol):
+    """Gathers what is kept as columns. Cuts its files between ticks, through the journal."""
+
+    def begin(self, tick: Tick) -> None:
+        """Cut what is due before anything of this tick is journalled."""
+        ...
+
+    def take(self, seq: int, record: Record) -> None:
+        """Gather a record that the journal holds as its entry `seq`."""
         ...
 
 

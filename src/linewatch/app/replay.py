@@ -16,6 +16,8 @@ from linewatch.ports import JournalReader, Recording
 from linewatch.records import Incident, Record, content_id, from_bytes
 from linewatch.site.fingerprint import site_fingerprint
 from linewatch.site.model import Site
+from linewatch.store.archive.columns import whereabouts
+from linewatch.store.archive.writer import ArchiveWriter
 from linewatch.store.identity import identity_of
 from linewatch.store.journal import Journal, open_journal
 from linewatch.store.keys import replay_salt_key
@@ -59,7 +61,8 @@ def replay(
     pipeline = Pipeline(site, settings)
     inputs_id = content_id("inputs", site_fingerprint(site), *sorted(r.fingerprint for r in recordings))
     journal = None if out is None else _journal(out, site, pipeline.settings_id, inputs_id)
-    runner = Runner(site, pipeline, recordings, journal, on_output)
+    archive = None if journal is None else ArchiveWriter(journal, whereabouts(site))
+    runner = Runner(site, pipeline, recordings, journal, on_output, archive)
     first, last = _span(recordings, runner, settings, until_ns)
     start = first
     try:

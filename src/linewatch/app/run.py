@@ -7,7 +7,7 @@ import msgspec
 
 from linewatch.app.door import Door, DoorState
 from linewatch.app.pipeline import Input, Pipeline, States
-from linewatch.ports import JournalWriter, Positions, Source
+from linewatch.ports import Archive, JournalWriter, Positions, Source
 from linewatch.records import Detections, Incident, Record, Tick, canonical_bytes
 from linewatch.records.state import freeze, thaw
 from linewatch.site.model import Site
@@ -41,9 +41,11 @@ class Runner:
         sources: Sequence[Source],
         journal: JournalWriter | None = None,
         on_output: Callable[[Record], None] | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.journal = journal
+        self.archive = archive
         self.doors = {source.name: Door(source, site) for source in sorted(sources, key=lambda s: s.name)}
         self.period_ns = round(pipeline.settings.tick.period_s * NS_PER_S)
         self._lateness_ns = max([round(s.lateness_s * NS_PER_S) for s in sources], default=0)
@@ -84,11 +86,13 @@ class Runner:
                 self._on_output(record)
 
     def _write(self, journal: JournalWriter, inputs: Sequence[Input], out: Sequence[Record], tick: Tick) -> None:
+        if self.archive is not None:
+            self.archive.begin(tick)
         journal.append("tick", "", canonical_bytes(tick))
         for item in inputs:
-            journal.append(item.kind, item.key, canonical_bytes(item.record))
+            self._append(journal, item.kind, item.key, item.record)
         for record in out:
-            journal.append(_KINDS[type(record).__name__], _key(record), canonical_bytes(record))
+            self._append(journal, _KINDS[type(record).__name__], _key(record), record)
         states = self.pipeline.freeze(self._decisions)
         states |= {f"door/{name}": freeze(state) for name, state in self._door_states.items()}
         changed = {key: raw for key, raw in states.items() if self._kept.get(key) != raw}
@@ -102,6 +106,11 @@ class Runner:
         journal.commit(tick, positions, changed, signal_states)
         for name, door in self.doors.items():
             door.source.committed(positions[name])
+
+    def _append(self, journal: JournalWriter, kind: str, key: str, record: Record) -> None:
+        if self.archive is not None:
+            self.archive.take(journal.next_seq, record)
+        journal.append(kind, key, canonical_bytes(record))
 
     def resume(self, found: Positions, incidents: Sequence[Incident]) -> None:
         """Go on after the last committed tick, as if there had been no stop."""

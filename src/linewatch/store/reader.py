@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Self
 from linewatch.errors import ChainError, StoreError
 from linewatch.ports import Entry, Positions
 from linewatch.records import Incident
+from linewatch.store.archive.segments import Segment, segments_of
 from linewatch.store.batch import end_of
 from linewatch.store.chain import Chain
 from linewatch.store.head import Head
@@ -82,6 +83,11 @@ class StoreReader:
                 )
             after = int(body)
             return [(row[0], incident_of(unwrap(row))) for row in self._connection.execute(statement, (after, limit))]
+
+    def segments(self) -> list[Segment]:
+        """Files of the archive that still stand, in the order in which they were written."""
+        with errors_told(self._path):
+            return segments_of(self._connection)
 
     def positions(self) -> Positions | None:
         """Where a run goes on; None before the first commit."""
