@@ -304,11 +304,12 @@ def continues(
         return crowd or (gap_m <= settings.beside_m and _alike(incident, vigil, track, settings))
     if track.last_ns - fed_ns <= settings.join_gap_s * _NS_PER_S and gap_m <= settings.join_gap_m:
         return bool(set(track.sensors) & set(incident.sensors)) or gap_m <= _SAME_PLACE_M
-    if vigil is None or vigil.known or vigil.offset_m is None or track.offset_m is None:
+    if vigil is None or vigil.known or vigil.offset_m is None:
         return False
     if min(vigil.people_probability, track.mover_probabilities[_PERSON] + track.mover_probabilities[_GROUP]) < 0.5:
         return False
-    away_m = math.hypot(track.chainage_m - vigil.anchor_m, track.offset_m - vigil.offset_m)
+    aside_m = 0.0 if track.offset_m is None else track.offset_m - vigil.offset_m
+    away_m = math.hypot(track.chainage_m - vigil.anchor_m, aside_m)
     lately = track.first_ns - vigil.seen_ns <= settings.rest_s * _NS_PER_S or incident.concern == "distress"
     return lately and away_m <= min(search_m(vigil, track.first_ns, settings.welfare), settings.again_m)
 

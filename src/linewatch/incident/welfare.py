@@ -26,6 +26,10 @@ _NEW_SPEED: Final = 0.3
 _VANISHED_STAYED: Final = 0.9
 """Probability that somebody who vanished where sensors watch has not left unseen (*assumed*: 1 minus what is left of
 several looks at Pd 0.8 and sensors that share a failure)."""
+_CREPT_STAYED: Final = 0.4
+"""The same of somebody who was crawling out: sensors hear and see every other crawler (`site.performance`)."""
+_OUTWARD_MPS: Final = 0.15
+"""Faster than this away from the line is on the way out."""
 _LOST_STAYED: Final = 0.7
 """The same where nothing watches, after a stop (*assumed*)."""
 
@@ -51,6 +55,8 @@ class WelfareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Lost where nothing watches, somebody is a concern only after having stopped for so long."""
     seen_s: float = 60.0
     """Seen within so long, the concern is likely; otherwise possible."""
+    crept_mps: float = 0.7
+    """On the way out, and no faster than this, it is somebody who crawls, and whom most sensors miss."""
     crawl_mps: float = 0.3
     """How fast somebody may still move unnoticed: the search circle grows by it."""
     search_most_m: float = 300.0
@@ -128,29 +134,28 @@ def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings) -> float:
 
     People who are only heard, by sensors that cannot tell how far from the line, cannot be told from people who have
     gone: 0. So are those last seen beyond `near_m`, or beyond `leaving_m` on their way out. Who vanished where sensors
-    watch can hardly have left unseen; who was lost elsewhere could, and counts only after having stopped.
+    watch can hardly have left unseen, unless crawling; who was lost elsewhere could, and counts only after having stopped.
     """
     if vigil.known or vigil.offset_m is None:
         return 0.0
-    clear = vigil.offset_sigma_m <= _CLEAR_SIGMA_M
     outward_mps = math.copysign(1.0, vigil.offset_m) * vigil.across_mps
-    if clear and outward_mps >= settings.crawl_mps / 2.0 and abs(vigil.offset_m) > settings.leaving_m:
-        return 0.0
-    near = _within(vigil.offset_m, vigil.offset_sigma_m, settings)
-    people = vigil.people_probability * near
+    leaving = outward_mps >= _OUTWARD_MPS
+    near_m = settings.leaving_m if leaving else settings.near_m
+    people = vigil.people_probability * _within(vigil.offset_m, vigil.offset_sigma_m, near_m)
     unseen_s = (tick.time_ns - vigil.seen_ns) / _NS_PER_S
     if unseen_s <= settings.seen_s:
         return people
     if vigil.vanished:
-        return people * _VANISHED_STAYED
+        crept = leaving and outward_mps <= settings.crept_mps
+        return people * (_CREPT_STAYED if crept else _VANISHED_STAYED)
     stopped_s = (vigil.seen_ns - vigil.since_ns) / _NS_PER_S
     return people * _LOST_STAYED if stopped_s >= settings.stopped_s else 0.0
 
 
-def _within(offset_m: float, sigma_m: float, settings: WelfareSettings) -> float:
+def _within(offset_m: float, sigma_m: float, near_m: float) -> float:
     """Probability that somebody seen at this offset was nearer to the line than `near_m`."""
     scale = math.sqrt(2.0) * max(sigma_m, 1.0)
-    return 0.5 * (math.erf((settings.near_m - offset_m) / scale) + math.erf((settings.near_m + offset_m) / scale))
+    return 0.5 * (math.erf((near_m - offset_m) / scale) + math.erf((near_m + offset_m) / scale))
 
 
 def search_m(vigil: Vigil, time_ns: int, settings: WelfareSettings) -> float:
