@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from linewatch import __version__
+from linewatch.app.archiving import begin_archive
 from linewatch.app.pipeline import Input, Pipeline
 from linewatch.app.run import NS_PER_S, Runner
 from linewatch.app.settings import Settings, settings_of
@@ -16,8 +17,6 @@ from linewatch.ports import JournalReader, Recording
 from linewatch.records import Incident, Record, content_id, from_bytes
 from linewatch.site.fingerprint import site_fingerprint
 from linewatch.site.model import Site
-from linewatch.store.archive.columns import whereabouts
-from linewatch.store.archive.writer import ArchiveWriter
 from linewatch.store.identity import identity_of
 from linewatch.store.journal import Journal, open_journal
 from linewatch.store.keys import replay_salt_key
@@ -61,7 +60,7 @@ def replay(
     pipeline = Pipeline(site, settings)
     inputs_id = content_id("inputs", site_fingerprint(site), *sorted(r.fingerprint for r in recordings))
     journal = None if out is None else _journal(out, site, pipeline.settings_id, inputs_id)
-    archive = None if journal is None else ArchiveWriter(journal, whereabouts(site))
+    archive = None if journal is None else begin_archive(journal, site, settings)
     runner = Runner(site, pipeline, recordings, journal, on_output, archive)
     first, last = _span(recordings, runner, settings, until_ns)
     start = first

@@ -92,6 +92,18 @@ def _one_of(key: str, names: tuple[str, ...]) -> str:
     return f"one of {', '.join(sorted(names))}{hint}"
 
 
+def settings_told(settings: Settings, site: Site) -> dict[str, Any]:
+    """Settings as plain values, with what differs by section: what a store keeps of them."""
+    told: dict[str, Any] = msgspec.to_builtins(settings)
+    told["sections"] = {
+        f"{line.id}/{section.name}": msgspec.to_builtins(section.settings)
+        for line in site.lines
+        for section in line.sections
+        if section.settings
+    }
+    return told
+
+
 def settings_id(settings: Settings, site: Site) -> str:
     """Id of these settings as they apply to this site, sections included; secrets are no settings."""
     sections = [

@@ -170,16 +170,16 @@ def _places(batches: Sequence[Detections], where: Whereabouts) -> dict[str, Arra
     rank = {sensor: number for number, sensor in enumerate(sensors)}
     kinds = sorted({where.kinds.get(sensor, "") for sensor in sensors})
     kind_of = np.array([kinds.index(where.kinds.get(sensor, "")) for sensor in sensors], dtype=np.int32)
-    sensor = np.concatenate([_ranked(batch, rank) for batch in batches])
-    section = np.concatenate(
+    sensor_numbers = np.concatenate([_ranked(batch, rank) for batch in batches])
+    section_numbers = np.concatenate(
         [number_of[batch.line][where.section_numbers(batch.line, batch.chainage_m)] for batch in batches]
     )
-    line = np.repeat([lines.index(batch.line) for batch in batches], [len(batch) for batch in batches])
+    line_numbers = np.repeat([lines.index(batch.line) for batch in batches], [len(batch) for batch in batches])
     return {
-        "line": _words(line, lines),
-        "section": _words(section, list(names)),
-        "sensor": _words(sensor, sensors),
-        "sensor_kind": _words(kind_of[sensor] if len(sensor) else sensor, kinds),
+        "line": _words(line_numbers, lines),
+        "section": _words(section_numbers, list(names)),
+        "sensor": _words(sensor_numbers, sensors),
+        "sensor_kind": _words(kind_of[sensor_numbers] if sensors else sensor_numbers, kinds),
     }
 
 
