@@ -23,7 +23,7 @@ class Description(NamedTuple):
     """Under what a store was last written."""
 
     site: Site | None
-    """The site, without sources, notifiers and addresses of cameras; None where the store is older than these entries."""
+    """The site without sources, notifiers and addresses of cameras; None in a store older than these entries."""
     settings: dict[str, Any] | None
     """Settings of every step, and under `sections` what differs there; None as above."""
     settings_id: str

@@ -69,6 +69,21 @@ class StoreReader:
         with errors_told(self._path):
             return [incident_of(unwrap(row)) for row in self._connection.execute(_INCIDENTS)]
 
+    def incident_versions(self, at_seq: int | None = None) -> Iterator[tuple[int, Incident]]:
+        """The last version of every incident, or the last up to a position of the record chain, with its own position.
+
+        By position. What retention has erased is left out.
+        """
+        statement = (
+            "SELECT p.seq, p.form, p.crc32, p.location, p.body FROM "
+            "(SELECT max(seq) AS seq FROM outbox WHERE seq <= ? GROUP BY incident) o "
+            "JOIN record_payload p ON p.seq = o.seq ORDER BY p.seq"
+        )
+        with errors_told(self._path):
+            until = (1 << 62) if at_seq is None else at_seq
+            for row in self._connection.execute(statement, (until,)):
+                yield row[0], incident_of(unwrap(row))
+
     def outbox(self, channel: str, limit: int = 1000) -> list[tuple[int, Incident]]:
         """Incident changes that this channel has not delivered yet, oldest first: record position and incident."""
         statement = (
