@@ -2,9 +2,10 @@
 
 The width of a group grows as the 0.7th power of its number (a crowd along a barrier is longer than deep), times a
 factor of its own with 25 % spread. The power of its footsteps grows as 0.8 times the number in decibels (people do not
-step in time, and the far ones are fainter), plus 1.2 dB of its own. Two groups in three are also seen by a camera,
-whose count is off by 25 % of its own and says so with an interval of a factor of 1.5 to both sides. Every frame adds
-5 % to the width, 1 dB to the power and 10 % to the count, and one frame in four falls into two pieces. None of these
+step in time, and the far ones are fainter), plus 1.2 dB of its own, plus up to 20 dB for how near to the fibre they
+walk. They are felt beyond where they are, 1 m for each dB over the floor. Two groups in three are also seen by a
+camera, whose count is off by 25 % of its own and says so with an interval of a factor of 1.5 to both sides. Every
+frame adds 5 % to the width, 1 dB to the power and 10 % to the count, and one frame in four falls into two pieces. None of these
 figures is measured on real crowds; where counted scenes exist, `fit` is to be run on them.
 """
 
@@ -20,7 +21,8 @@ from linewatch.track import TrackStep, estimates
 
 SPACE_M = 2_000.0
 WIDTH_M, WIDTH_POWER, WIDTH_SPREAD = 2.5, 0.7, 0.25
-POWER_DB, POWER_SLOPE, POWER_SPREAD_DB = 12.0, 0.8, 1.2
+POWER_DB, POWER_SLOPE, POWER_SPREAD_DB, NEAR_DB = 12.0, 0.8, 1.2, 20.0
+FLOOR_DB, FALLS_DB_PER_M = 10.0, 1.0
 SEEN_BY_CAMERA, COUNT_SPREAD, COUNT_SAYS = 2 / 3, 0.25, 1.5
 SECONDS = 30
 
@@ -42,7 +44,10 @@ def draw(rng: np.random.Generator, groups: int) -> Groups:
     return Groups(
         number=number,
         width_m=WIDTH_M * number**WIDTH_POWER * np.exp(WIDTH_SPREAD * rng.standard_normal(groups)),
-        power_db=POWER_DB + POWER_SLOPE * 10 * np.log10(number) + POWER_SPREAD_DB * rng.standard_normal(groups),
+        power_db=POWER_DB
+        + POWER_SLOPE * 10 * np.log10(number)
+        + POWER_SPREAD_DB * rng.standard_normal(groups)
+        + NEAR_DB * rng.random(groups),
         told=np.where(
             rng.random(groups) < SEEN_BY_CAMERA, number * np.exp(COUNT_SPREAD * rng.standard_normal(groups)), np.nan
         ),
@@ -54,8 +59,10 @@ def _frame(rng: np.random.Generator, groups: Groups, second: int) -> list[Detect
     out = []
     for i in range(len(groups.number)):
         x = (i + 0.5) * SPACE_M + 1.0 * second
-        width = max(10.0, groups.width_m[i] * np.exp(0.05 * rng.standard_normal()))
         db = groups.power_db[i] + rng.standard_normal()
+        reach = max(db - FLOOR_DB, 0.0) / FALLS_DB_PER_M
+        people_m = groups.width_m[i] * np.exp(0.05 * rng.standard_normal())
+        width = max(10.0, people_m + 2.0 * reach)
         middle = x + 2.0 * rng.standard_normal()
         ends = [(middle - width / 2, middle + width / 2)]
         if rng.random() < 0.25 and width > 30.0:
@@ -70,7 +77,7 @@ def _frame(rng: np.random.Generator, groups: Groups, second: int) -> list[Detect
             low, high = max(1, round(seen / COUNT_SAYS)), max(1, round(seen * COUNT_SAYS))
             out.append(
                 Detection(
-                    *("main", "camera", time_ns + S // 4, 0.0, x, 5.0, x - width / 2, x + width / 2, 12.0, 0.99),
+                    *("main", "camera", time_ns + S // 4, 0.0, x, 5.0, x - people_m / 2, x + people_m / 2, 12.0, 0.99),
                     count_low=low,
                     count_high=high,
                 )
@@ -105,7 +112,7 @@ def fit(seed: int, groups: int) -> dict[str, tuple[float, float, float]]:
     tracks, _ = followed(drawn, rng)
     log_n = np.log(drawn.number)
     out = {}
-    for name, field in (("WIDTH", "width_log"), ("POWER", "power_db")):
+    for name, field in (("WIDTH", "width_log"),):
         cue = tracks[field]
         use = ~np.isnan(cue) & (drawn.number >= 10)
         slope, base = np.polyfit(log_n[use], cue[use], 1)

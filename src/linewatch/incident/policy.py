@@ -48,7 +48,7 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Existence probability from which a confirmed track raises an incident."""
     lone_wait_s: float = 1.5
     """Where another kind of sensor watches too, a lone witness must go on for so long ..."""
-    lone_detections: int = 4
+    lone_detections: int = 3
     """... and detect so often, before its track raises an incident."""
     agreeing_detections: int = 3
     """Detections of a track that two kinds of sensor have seen: two weak ones meet by chance too often."""
@@ -218,8 +218,6 @@ def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int, settin
             from_m=track.from_m,
             to_m=track.to_m,
             place=_place(site, track.line, track.chainage_m),
-            count_low=max(track.count_low, 1),
-            count_high=max(track.count_high, incident.count_high),
             priority=PRIORITY[kind],
             sensors=sensors,
             reason=_reason(site, incident, msgspec.structs.replace(track, sensors=sensors)),

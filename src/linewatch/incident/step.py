@@ -4,6 +4,7 @@ import msgspec
 
 from linewatch.incident import policy
 from linewatch.incident.lifecycle import Refusal, apply_act, apply_system_move
+from linewatch.incident.party import Part, part_of, sized
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.welfare import Vigil, concern, raised, watched
 from linewatch.incident.witnesses import Witnesses
@@ -28,8 +29,8 @@ class IncidentStepState(msgspec.Struct):
     """Incident by track id."""
     fed_ns: dict[str, int]
     """When a track last fed an incident, by incident."""
-    live_tracks: dict[str, int]
-    """How many live tracks each incident has."""
+    parts: dict[str, dict[str, Part]]
+    """Stretch and size of each live track of every incident."""
     outages: dict[str, Outage]
     """Outages that are open, by id."""
     by_outage: dict[str, str]
@@ -116,19 +117,21 @@ class IncidentStep:
                 assert isinstance(reopened, Incident)
                 incident = reopened
                 state.waiting_since_ns[incident.id] = tick.time_ns
-        self._count_live(state, incident.id, track)
+        incident = sized(incident, self._take_part(state, incident.id, track), tick.time_ns)
         state.vigils[incident.id] = watched(state.vigils.get(incident.id), track, self.settings.welfare)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
 
-    def _count_live(self, state: IncidentStepState, incident: str, track: Track) -> None:
-        new = track.id not in state.by_track
-        ended = track.state == "ended"
-        state.by_track[track.id] = incident
-        live = state.live_tracks.get(incident, 0) + (1 if new else 0) - (1 if ended else 0)
-        state.live_tracks[incident] = max(live, 0)
-        if ended:
-            del state.by_track[track.id]
+    def _take_part(self, state: IncidentStepState, incident: str, track: Track) -> dict[str, Part]:
+        """The live parts of an incident, with what this track says now."""
+        parts = {key: part for key, part in state.parts.get(incident, {}).items() if key != track.id}
+        if track.state == "ended":
+            state.by_track.pop(track.id, None)
+        else:
+            state.by_track[track.id] = incident
+            parts[track.id] = part_of(track)
+        state.parts[incident] = parts
+        return parts
 
     def _parent(self, state: IncidentStepState, track: Track) -> str | None:
         """The incident of a track that this one was split from: its history stays with the event."""
@@ -139,7 +142,7 @@ class IncidentStep:
         if track.state not in ("confirmed", "tentative"):
             return None
         for key, incident in list(state.incidents.items()):
-            live = state.live_tracks.get(key, 0) > 0
+            live = bool(state.parts.get(key))
             fed_ns = state.fed_ns.get(key, 0)
             if policy.continues(
                 incident, state.vigils.get(key), track, live=live, fed_ns=fed_ns, settings=self.settings
@@ -190,7 +193,7 @@ class IncidentStep:
     def _return_to_normal(self, state: IncidentStepState, tick: Tick) -> None:
         quiet_ns = round(self.settings.return_s * _NS_PER_S)
         for key, incident in list(state.incidents.items()):
-            idle = bool(incident.tracks) and state.live_tracks.get(key, 0) == 0 and incident.concern != "distress"
+            idle = bool(incident.tracks) and not state.parts.get(key) and incident.concern != "distress"
             if idle and incident.state == "raised" and tick.time_ns - state.fed_ns[key] >= quiet_ns:
                 returned = apply_system_move(incident, "return", tick.time_ns)
                 assert isinstance(returned, Incident)
@@ -215,6 +218,6 @@ class IncidentStep:
             if incident.state in _OPEN:
                 continue
             del state.incidents[key]
-            for name in ("fed_ns", "live_tracks", "vigils", "waiting_since_ns"):
+            for name in ("fed_ns", "parts", "vigils", "waiting_since_ns"):
                 getattr(state, name).pop(key, None)
             state.by_outage = {o: i for o, i in state.by_outage.items() if i != key}

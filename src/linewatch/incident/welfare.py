@@ -28,6 +28,8 @@ _VANISHED_STAYED: Final = 0.9
 several looks at Pd 0.8 and sensors that share a failure)."""
 _CREPT_STAYED: Final = 0.4
 """The same of somebody who was crawling out: sensors hear and see every other crawler (`site.performance`)."""
+_HEARD_STAYED: Final = 0.45
+"""The same of somebody who was only heard, and then not any more (*assumed*: as likely as not, and sensors fail)."""
 _OUTWARD_MPS: Final = 0.15
 """Faster than this away from the line is on the way out."""
 _LOST_STAYED: Final = 0.7
@@ -132,12 +134,14 @@ def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vig
 def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings) -> float:
     """Probability that people are there and have not left.
 
-    People who are only heard, by sensors that cannot tell how far from the line, cannot be told from people who have
-    gone: 0. So are those last seen beyond `near_m`, or beyond `leaving_m` on their way out. Who vanished where sensors
-    watch can hardly have left unseen, unless crawling; who was lost elsewhere could, and counts only after having stopped.
+    People last seen beyond `near_m`, or beyond `leaving_m` on their way out, have left. Who vanished where sensors
+    watch can hardly have left unseen, unless crawling; who was lost elsewhere could, and counts only after having
+    stopped. Of people who are only heard, by sensors that cannot tell how far from the line, it is an open question.
     """
-    if vigil.known or vigil.offset_m is None:
+    if vigil.known:
         return 0.0
+    if vigil.offset_m is None:
+        return vigil.people_probability * _HEARD_STAYED * vigil.vanished
     outward_mps = math.copysign(1.0, vigil.offset_m) * vigil.across_mps
     leaving = outward_mps >= _OUTWARD_MPS
     near_m = settings.leaving_m if leaving else settings.near_m

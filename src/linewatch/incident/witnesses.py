@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Sensors that speak only when something happens right at them: their silence tells nothing about a stretch.
+_VIEWS = frozenset({"camera", "radar"})
 _POINT_KINDS = frozenset({"pir", "contact", "microwave", "radio_link"})
 
 
@@ -31,8 +32,12 @@ class Witnesses:
             self._kinds[line.id] = np.array([s.kind for s in watching], dtype=str)
 
     def agree(self, track: Track) -> bool:
-        """Whether sensors of two kinds have seen it: two of one kind may share one cause."""
-        return len({self.site.sensor(s).kind for s in track.sensors if self.site.has_sensor(s)}) > 1
+        """Whether sensors of two kinds have seen it, or two that each see the place itself.
+
+        Two of another kind may share one cause: a gust shakes a whole fence. Two views that meet in one place do not.
+        """
+        kinds = [self.site.sensor(s).kind for s in track.sensors if self.site.has_sensor(s)]
+        return len(set(kinds)) > 1 or sum(kind in _VIEWS for kind in kinds) > 1
 
     def could_agree(self, track: Track) -> bool:
         """Whether a sensor of another kind than those that saw it watches the place too."""

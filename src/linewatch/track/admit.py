@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from linewatch.records import Detections, Health, Tick, concatenate
 from linewatch.records.health import Condition
-from linewatch.track.performance import Watch
+from linewatch.track.performance import STEPS, Watch
 from linewatch.track.settings import TrackSettings
 from linewatch.track.state import MEASUREMENT, NS_PER_S
 
@@ -155,6 +155,8 @@ def _fill(
     counts: Any,
     mover: NDArray[np.float64],
     act: NDArray[np.float64],
+    footprint_db_per_m: float,
+    footprint_floor_db: float,
 ) -> None:
     """Columns to rows; `of_sensor` has a row for every sensor of the batch, `numbers` are in the order of NUMBERS."""
     for i in range(len(out)):
@@ -167,6 +169,8 @@ def _fill(
         z.chainage_m, z.from_m, z.to_m = numbers[0][i], numbers[1][i], numbers[2][i]
         z.place_mm = int(np.rint(z.chainage_m * 1000.0))
         z.duration_s, z.strength_db, z.probability = numbers[3][i], numbers[4][i], numbers[5][i]
+        reach_m = max(z.strength_db - footprint_floor_db, 0.0) / footprint_db_per_m if z.feels == STEPS else 0.0
+        z.core_from_m, z.core_to_m = z.from_m + reach_m, z.to_m - reach_m
         z.offset_m, z.velocity_mps = numbers[6][i], numbers[7][i]
         z.variance_m2 = max(numbers[8][i], LEAST_SIGMA_M) ** 2
         # An offset or speed without its error says nothing.
@@ -202,6 +206,8 @@ def measurements(
         counts,
         batch.mover_probabilities,
         batch.act_probabilities,
+        settings.footprint_db_per_m,
+        settings.footprint_floor_db,
     )
     if batch.sensor_tracks:
         out["vendor"] = [

@@ -83,6 +83,7 @@ def take_in(tracks: NDArray[Any], seen: NDArray[np.uint64], into: NDArray[np.int
         two.fed = min(1.0, one.fed + two.fed)
         two.last_ns = max(one.last_ns, two.last_ns)
         two.detections += one.detections
+        two.touches += one.touches
         two.strength_db = max(one.strength_db, two.strength_db)
         two.existence = max(one.existence, two.existence)
         for word in range(seen.shape[1]):

@@ -1,11 +1,13 @@
 """Group: people who move together are one target with a stretch, and a number that is known only between bounds.
 
 Detections of one frame that nearly touch are gathered into one before they are associated. What speaks of the size is
-the width of the stretch, the power of the signal and what a sensor itself takes it for; each gives a logarithm of the
-number with its standard deviation, and they are averaged by their precisions. Power and width grow more slowly than
-the number (people stand behind each other and do not step in time), so both are turned round through a power law.
-Its constants were fitted on simulated groups of 2 to 600 people, `benchmarks/tracking_groups.py`, and are stated in
-`docs/tracking.md`; on another site they have to be fitted on counted scenes.
+the width over which people are, and what a sensor itself takes it for; each gives a logarithm of the number with its
+standard deviation, and they are averaged by their precisions. Width grows more slowly than the number (people stand
+behind each other), so it is turned round through a power law. One loud walker is felt over many metres of a fibre, so
+the reach of the signal is taken off first: it falls by `TrackSettings.footprint_db_per_m` to the level at which
+nothing is felt. Power says how near somebody is before it says how many, and is not asked. The constants were fitted
+on simulated groups of 2 to 600 people, `benchmarks/tracking_groups.py`, and are stated in `docs/tracking.md`; on
+another site they have to be fitted on counted scenes.
 """
 
 import math
@@ -14,18 +16,17 @@ from typing import Any, Final
 from numba import njit
 from numpy.typing import NDArray
 
-from linewatch.track.performance import STEPS, TOUCH
+from linewatch.track.performance import TOUCH
 
 RESOLVED_M: Final = 5.0  # a stretch narrower than this is one body that its sensor shows apart: never gathered
 GAP_M: Final = 10.0  # nearer than this to each other, stretches of one frame are one
 HOLD_S: Final = 10.0  # time over which the means run: a group that grows is noticed within it
 # log(width in m) = WIDTH[0] + WIDTH[1] * log(number), and the standard deviation of log(number) given the width.
-WIDTH: Final = (0.970, 0.690, 0.363)
-# power in dB = POWER[0] + POWER[1] * log(number), likewise.
-POWER: Final = (12.381, 3.388, 0.364)
+WIDTH: Final = (1.083, 0.672, 0.361)
 TOLD_LEAST_SIGMA: Final = 0.25  # of the logarithm of a number that a sensor itself gives
 Z90: Final = 1.645  # a 90 % interval of a normal distribution reaches so many standard deviations to each side
 LEAST_WIDTH_M: Final = 12.0  # below this a stretch is the reach of one person
+ONE_M: Final = 3.0  # the width of one person, and of whatever is narrower still
 NO_MORE_THAN: Final = 5_000.0
 
 
@@ -56,6 +57,7 @@ def gather(scan: NDArray[Any]) -> NDArray[Any]:
             continue
         a = out[last]
         a.from_m, a.to_m = min(a.from_m, z.from_m), max(a.to_m, z.to_m)
+        a.core_from_m, a.core_to_m = min(a.core_from_m, z.core_from_m), max(a.core_to_m, z.core_to_m)
         a.chainage_m = 0.5 * (a.from_m + a.to_m)
         a.variance_m2 = max(a.variance_m2, z.variance_m2)
         a.strength_db = 10.0 * math.log10(10.0 ** (0.1 * a.strength_db) + 10.0 ** (0.1 * z.strength_db))
@@ -79,10 +81,8 @@ def hear_size(track: Any, z: Any) -> None:
     track.sized_ns = max(track.sized_ns, z.time_ns)
     # Frames that come together count alike, whichever is first.
     share = max(share, 0.005)
-    if z.feels != TOUCH and z.to_m - z.from_m >= LEAST_WIDTH_M:
-        track.width_log = _blend(track.width_log, math.log(z.to_m - z.from_m), share)
-    if z.feels == STEPS:
-        track.power_db = _blend(track.power_db, z.strength_db, share)
+    if z.feels != TOUCH and z.to_m - z.from_m >= RESOLVED_M:
+        track.width_log = _blend(track.width_log, math.log(max(z.core_to_m - z.core_from_m, ONE_M)), share)
     if z.count_high > 0:
         low, high = max(z.count_low, 1), max(z.count_high, 1)
         track.told_log = _blend(track.told_log, 0.5 * (math.log(low) + math.log(high)), share)
@@ -90,28 +90,22 @@ def hear_size(track: Any, z: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def count(tracks: NDArray[Any], width: Any, power: Any) -> None:
+def count(tracks: NDArray[Any], width: Any) -> None:
     """Set the 90 % interval of how many each track is, in place."""
     for i in range(len(tracks)):
         track = tracks[i]
         weight, total = 0.0, 0.0
-        narrow = math.isnan(track.width_log) and math.isnan(track.told_log)
-        if not math.isnan(track.width_log):
+        if track.width_log >= math.log(LEAST_WIDTH_M):
             w = 1.0 / (width[2] * width[2])
             weight, total = weight + w, total + w * (track.width_log - width[0]) / width[1]
-        if not math.isnan(track.power_db) and (track.spread or not narrow):
-            w = 1.0 / (power[2] * power[2])
-            weight, total = weight + w, total + w * (track.power_db - power[0]) / power[1]
         if not math.isnan(track.told_log):
             w = 1.0 / (track.told_sigma * track.told_sigma)
             weight, total = weight + w, total + w * track.told_log
         if weight == 0.0:
-            track.count_low = track.count_high = 1
+            # One walker beside a fibre is felt as a few are: the stretch says no more than at most how many.
+            most = math.exp((math.log(LEAST_WIDTH_M) - width[0]) / width[1]) if track.spread else 1.0
+            track.count_low, track.count_high = 1, math.ceil(most)
             continue
         middle, reach = total / weight, Z90 / math.sqrt(weight)
         track.count_low = int(max(1.0, min(math.floor(math.exp(middle - reach)), NO_MORE_THAN)))
         track.count_high = int(max(track.count_low, min(math.ceil(math.exp(middle + reach)), NO_MORE_THAN)))
-        if narrow:
-            # One strong walker beside the sensor is as loud as a small group: the stretch says no more than at most.
-            most = math.exp((math.log(LEAST_WIDTH_M) - width[0]) / width[1])
-            track.count_low, track.count_high = 1, min(track.count_high, math.ceil(most))

@@ -136,10 +136,11 @@ def begin(
         track.extent_sigma_m = np.sqrt(z.variance_m2)
         track.strength_db = z.strength_db
         track.spread = z.feels != TOUCH
-        track.width_log = track.power_db = track.told_log = np.nan
+        track.width_log = track.told_log = np.nan
         hear_kinds(track, z)
         hear_size(track, z)
         track.detections = 1
+        track.touches = z.feels == TOUCH
         track.fed = track.due = 1.0
         track.first_sensor = track.last_sensor = z.sensor
         track.origin = origin

@@ -25,6 +25,8 @@ LOITER_S: Final = 120.0  # ... for so long loiters,
 STILL_S: Final = 60.0  # ... and who does not move there at all for so long is still
 STILL_MPS: Final = 0.25
 WALK_MPS: Final = 0.4  # slower than this nobody goes anywhere
+RUN_MPS: Final = 2.0  # who moves faster than this along the line is not working on the barrier
+REACH_M: Final = 5.0  # nor is who stands further from it than this
 SURE_SIGMA: Final = 2.0
 
 
@@ -48,7 +50,7 @@ def intend(tracks: NDArray[Any], touch: NDArray[np.bool_], now_ns: int) -> None:
         if track.intent == CROSSING or crossed:
             # Nobody un-crosses: it stays so for the rest of the track.
             track.intent = CROSSING
-        elif unseen_s <= TOUCHED_S and (touch[track.last_sensor] or _acts(track)):
+        elif unseen_s <= TOUCHED_S and _at_barrier(track) and (touch[track.last_sensor] or _acts(track)):
             track.intent = CONTACT
         elif goes_across and abs(across) >= 0.5 * abs(track.velocity_mps):
             track.intent = APPROACH if across * track.offset_m < 0.0 else WITHDRAW
@@ -60,6 +62,16 @@ def intend(tracks: NDArray[Any], touch: NDArray[np.bool_], now_ns: int) -> None:
             track.intent = ALONG
         else:
             track.intent = UNKNOWN
+
+
+@njit(cache=True, nogil=True)
+def _at_barrier(track: Any) -> bool:
+    """Whether it can be who touches the barrier: felt there more than once, not driving by, not seen elsewhere."""
+    if track.touches < 2 and track.touches < track.detections:
+        return False
+    if abs(track.velocity_mps) - SURE_SIGMA * math.sqrt(track.p_vv) > RUN_MPS:
+        return False
+    return math.isnan(track.offset_m) or abs(track.offset_m) <= REACH_M + SURE_SIGMA * math.sqrt(track.p_yy)
 
 
 @njit(cache=True, nogil=True)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from linewatch.track.group import POWER, WIDTH
+from linewatch.track.group import WIDTH
 
 Association = Literal["auto", "gnn", "jpda"]
 
@@ -65,7 +65,9 @@ class TrackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tracks nearer to each other than this, which share the detections of one mover, are one and the same."""
     group_width: tuple[float, float, float] = WIDTH
     """How the width of a stretch grows with a group: see `group`."""
-    group_power: tuple[float, float, float] = POWER
-    """How the power of a signal grows with a group: see `group`."""
+    footprint_db_per_m: float = 1.0
+    """How fast the signal of one walker falls along a fibre, which gives away over how much of it one is felt ..."""
+    footprint_floor_db: float = 10.0
+    """... down to this level."""
     clock_skew_s: Mapping[str, float] = {}
     """By sensor: how far its clock is known to run ahead; subtracted from its times."""

@@ -66,14 +66,14 @@ TRACK: Final = np.dtype(
         ("mover", "f8", N_MOVERS),
         ("act", "f8", N_ACTS),
         # Running means of what speaks of a group's size; NaN where nothing has.
-        ("width_log", "f8"),  # natural logarithm of the width of its stretch in metres
-        ("power_db", "f8"),
+        ("width_log", "f8"),  # natural logarithm of the width in metres over which its people are
         ("told_log", "f8"),  # natural logarithm of the number that a sensor takes it for
         ("told_sigma", "f8"),
         ("sized_ns", "i8"),  # when they were last brought up to date
         ("first_sensor", "i4"),  # index into the sensors of the line
         ("origin", "i4"),  # index of the section it began in
         ("detections", "i4"),
+        ("touches", "i4"),  # detections of sensors that feel the barrier being touched
         ("count_low", "i4"),
         ("count_high", "i4"),
         ("sent_count_low", "i4"),
@@ -104,6 +104,8 @@ MEASUREMENT: Final = np.dtype(
         ("variance_m2", "f8"),
         ("from_m", "f8"),
         ("to_m", "f8"),
+        ("core_from_m", "f8"),  # the stretch less the reach of the signal, where people are; may lie beyond `core_to_m`
+        ("core_to_m", "f8"),
         ("duration_s", "f8"),
         ("strength_db", "f8"),
         ("probability", "f8"),

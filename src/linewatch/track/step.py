@@ -96,7 +96,7 @@ class TrackStep:
         self._weigh_silence(work, outages, tick)
         self._fuse(work)
         self._end(work, tick, quiet=quiet)
-        count(work.tracks, self._settings.group_width, self._settings.group_power)
+        count(work.tracks, self._settings.group_width)
         intend(work.tracks, self._watch.touch, tick.time_ns)
         know(work.tracks, movers, tick.time_ns)
         report.name(work.tracks, self._line, self._watch)

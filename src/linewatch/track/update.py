@@ -189,6 +189,7 @@ def update(
         take_stretch(track, z)
         hear_size(track, z)
         track.detections += 1
+        track.touches += z.feels == TOUCH
         track.strength_db = max(track.strength_db, z.strength_db)
         track.last_ns = max(track.last_ns, z.time_ns)
         track.own_ns = max(track.own_ns, z.time_ns)

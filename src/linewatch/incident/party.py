@@ -1,0 +1,74 @@
+"""Party: several movers that are one event, its stretch and its size."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from linewatch.records import Incident, Track, quantise
+
+_LEAST_DETECTIONS: Final = 5
+"""A track younger than this may be a second one of somebody who is counted already."""
+_SETTLES_NS: Final = 10_000_000_000
+"""For so long after it was raised an incident's size follows what is known; later it only grows."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One live track of an incident."""
+
+    from_m: float
+    """Start of its stretch."""
+    to_m: float
+    """End of its stretch."""
+    count_low: int
+    """Lower end of the interval of how many it is."""
+    count_high: int
+    """Upper end of that interval."""
+    sure: bool
+    """Whether it is old enough to be counted beside others."""
+
+
+def part_of(track: Track) -> Part:
+    """What a track adds to its incident."""
+    sure = track.detections >= _LEAST_DETECTIONS
+    return Part(track.from_m, track.to_m, max(track.count_low, 1), max(track.count_high, 1), sure)
+
+
+def whole(parts: Mapping[str, Part]) -> Part:
+    """All parts together: their hull, and their number.
+
+    Parts that overlap may be the same people, seen as a crowd by one sensor and one by one by another: of each such
+    heap the largest part counts, and at most as many as there are parts where that is more. Heaps add up.
+    """
+    counted = sorted(part.from_m for part in parts.values())
+    sure = sorted((p for p in parts.values() if p.sure), key=lambda p: (p.from_m, p.to_m, p.count_high))
+    low = high = heap_low = heap_high = size = 0
+    end_m = float("-inf")
+    for part in sure:
+        if part.from_m > end_m:
+            low, high = low + heap_low, high + max(heap_high, size)
+            heap_low = heap_high = size = 0
+        heap_low, heap_high = max(heap_low, part.count_low), max(heap_high, part.count_high)
+        size, end_m = size + 1, max(end_m, part.to_m)
+    low, high = low + heap_low, high + max(heap_high, size)
+    if not sure:
+        low = max(part.count_low for part in parts.values())
+        high = max(part.count_high for part in parts.values())
+    return Part(counted[0], max(part.to_m for part in parts.values()), low, high, bool(sure))
+
+
+def sized(incident: Incident, parts: Mapping[str, Part], tick_ns: int) -> Incident:
+    """The incident with the stretch and size of all its live parts; the same object where that changes nothing.
+
+    Its size is the largest that it had: people who come and go were all there.
+    """
+    if not parts:
+        return incident
+    all_ = whole(parts)
+    changes: dict[str, float | int] = {}
+    if len(parts) > 1:
+        changes |= {"from_m": all_.from_m, "to_m": all_.to_m, "chainage_m": (all_.from_m + all_.to_m) / 2.0}
+    if tick_ns - incident.raised_ns <= _SETTLES_NS or all_.count_low > incident.count_low:
+        changes |= {"count_low": all_.count_low, "count_high": all_.count_high}
+    new = quantise(msgspec.structs.replace(incident, **changes))
+    return incident if new == incident else msgspec.structs.replace(new, updated_ns=tick_ns)
