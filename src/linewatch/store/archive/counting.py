@@ -15,17 +15,21 @@ Basis = Literal["rollup", "rows"]
 
 def incidents_by_day(reader: StoreReader, clock: LocalTime) -> pa.Table:
     """Incidents by local day (of raising), line and section: columns `day`, `line`, `section`, `incidents`."""
-    days, lines, sections, counts = [], [], [], []
-    for line, section, raised_ns in reader.raised_by_section():
-        found, count = np.unique(clock.number(raised_ns, "day"), return_counts=True)
-        days.append(found)
-        counts.append(count)
-        lines += [line] * len(found)
-        sections += [section] * len(found)
-    day = np.concatenate(days) if days else np.empty(0, dtype=np.int64)
-    count = np.concatenate(counts) if counts else np.empty(0, dtype=np.int64)
-    columns = [pa.array(day.astype(np.int32)).cast(pa.date32()), pa.array(lines, pa.string())]
-    columns += [pa.array(sections, pa.string()), pa.array(count, pa.int64())]
+    found = list(reader.raised_by_section())
+    times_ns = [raised_ns for _, _, raised_ns in found]
+    day = clock.number(np.concatenate([*times_ns, np.empty(0, dtype=np.int64)]), "day")
+    where = np.repeat(np.arange(len(found)), [len(times) for times in times_ns])
+    first = int(day.min()) if len(day) else 0
+    # One number for section and day together: the first of a section's days is a multiple of the width.
+    width = int(day.max()) - first + 1 if len(day) else 1
+    code, count = np.unique(where * width + day - first, return_counts=True)
+    number = (code // width).astype(np.int32)
+    columns = [pa.array((code % width + first).astype(np.int32)).cast(pa.date32())]
+    columns += [
+        pa.DictionaryArray.from_arrays(pa.array(number), pa.array(words, pa.string())).cast(pa.string())
+        for words in ([line for line, _, _ in found], [section for _, section, _ in found])
+    ]
+    columns.append(pa.array(count, pa.int64()))
     return pa.Table.from_arrays(columns, names=["day", "line", "section", "incidents"])
 
 

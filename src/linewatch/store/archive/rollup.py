@@ -5,7 +5,7 @@ condition of a finding), a word (the likeliest mover, or how grave the finding i
 late. Rows add up: what comes late for an hour that was written already is one more row for that hour.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,7 @@ ROLLUP: Final = pa.schema(
 
 Key = tuple[str, int, str, str, str, str]
 """What, hour in microseconds since 1970, line, section, kind, word."""
+_MOST_PARTS: Final = 32
 _KEYS: Final = ("what", "hour", "line", "section", "kind", "word")
 
 
@@ -41,16 +42,18 @@ class Counts:
     """Counts that are being added up."""
 
     def __init__(self) -> None:
-        self._counts: dict[Key, tuple[int, int]] = {}
+        self._parts: list[pa.Table] = []
 
     def __len__(self) -> int:
-        return len(self._counts)
+        """Parts so far: 0 where nothing was counted."""
+        return len(self._parts)
 
-    def add(self, rows: Iterable[tuple[Key, int, int]]) -> None:
-        """Add rows of key, count and how many of these came late."""
-        for key, count, late in rows:
-            before = self._counts.get(key, (0, 0))
-            self._counts[key] = (before[0] + count, before[1] + late)
+    def add(self, table: pa.Table) -> None:
+        """Add the rows of a rollup."""
+        if len(table):
+            self._parts.append(_plain(table))
+        if len(self._parts) > _MOST_PARTS:
+            self._parts = [_summed(self._parts)]
 
     def add_detections(self, table: pa.Table) -> None:
         """Add all rows of a table of detections."""
@@ -61,17 +64,18 @@ class Counts:
         late = pa.chunked_array([pa.array(np.zeros(len(table), dtype=bool))])
         self.add(_grouped("health", table, "condition", "severity", late, table["count"]))
 
-    def rows(self) -> list[tuple[Key, int, int]]:
-        """All rows, in the order of their keys."""
-        return [(key, *self._counts[key]) for key in sorted(self._counts)]
-
     def table(self) -> pa.Table:
-        """All rows as a table, in the order of their keys."""
-        rows = self.rows()
-        columns = list(zip(*((*key, count, late) for key, count, late in rows), strict=True)) if rows else [()] * 8
-        return pa.Table.from_arrays(
-            [_column(field, values) for field, values in zip(ROLLUP, columns, strict=True)], schema=ROLLUP
-        )
+        """The rollup, in the order of its keys."""
+        plain = _summed(self._parts) if self._parts else _plain(ROLLUP.empty_table())
+        columns = [
+            plain[field.name].combine_chunks().dictionary_encode() if field.type == TEXT else plain[field.name]
+            for field in ROLLUP
+        ]
+        return pa.Table.from_arrays(columns, schema=ROLLUP)
+
+    def rows(self) -> list[tuple[Key, int, int]]:
+        """All rows, in the order of their keys: key, count and how many of these came late."""
+        return rows_of(self.table())
 
 
 def rows_of(table: pa.Table) -> list[tuple[Key, int, int]]:
@@ -81,10 +85,18 @@ def rows_of(table: pa.Table) -> list[tuple[Key, int, int]]:
     return list(zip(keys, columns["count"].to_pylist(), columns["late"].to_pylist(), strict=True))
 
 
-def _column(field: pa.Field, values: Sequence[object]) -> pa.Array:
-    if field.type == TEXT:
-        return pa.array(values, pa.string()).dictionary_encode()
-    return pa.array(values, pa.int64()).cast(field.type)
+def _plain(table: pa.Table) -> pa.Table:
+    """With plain texts: dictionaries of different tables do not add up."""
+    columns = [table[field.name].cast(pa.string()) if field.type == TEXT else table[field.name] for field in ROLLUP]
+    return pa.Table.from_arrays(columns, names=ROLLUP.names)
+
+
+def _summed(parts: Sequence[pa.Table]) -> pa.Table:
+    """One row for each key, sorted by key."""
+    whole = pa.concat_tables(parts).group_by(list(_KEYS), use_threads=False)
+    totals = whole.aggregate([("count", "sum"), ("late", "sum")])
+    totals = totals.rename_columns([*_KEYS, "count", "late"])
+    return totals.sort_by([(name, "ascending") for name in _KEYS])
 
 
 def _grouped(
@@ -94,24 +106,22 @@ def _grouped(
     word: str,
     late: pa.ChunkedArray,
     count: pa.ChunkedArray | None = None,
-) -> list[tuple[Key, int, int]]:
+) -> pa.Table:
+    """The rollup of a table; the dictionaries of its words are grouped by number, which is faster."""
+    if not len(table):
+        return ROLLUP.empty_table()
+    table = table.combine_chunks()
     hour = pc.multiply(pc.divide(table["time"].cast(pa.int64()), _HOUR_US), _HOUR_US)
     ones = pa.chunked_array([pa.array(np.ones(len(table), dtype=np.int64))]) if count is None else count
-    columns = {
-        "hour": hour,
-        "line": table["line"],
-        "section": table["section"],
-        "kind": table[kind],
-        "word": table[word],
-        "count": ones,
-        "late": pc.if_else(late, ones, 0),
-    }
-    grouped = pa.table(columns).group_by(["hour", "line", "section", "kind", "word"], use_threads=False)
-    totals = grouped.aggregate([("count", "sum"), ("late", "sum")])
-    names = ("hour", "line", "section", "kind", "word")
-    keys = zip(*(totals[name].to_pylist() for name in names), strict=True)
-    counts, lates = totals["count_sum"].to_pylist(), totals["late_sum"].to_pylist()
-    return [
-        ((what, hour, line, section, kind_, word_ or ""), n, n_late)
-        for (hour, line, section, kind_, word_), n, n_late in zip(keys, counts, lates, strict=True)
-    ]
+    words = {"line": table["line"], "section": table["section"], "kind": table[kind], "word": table[word]}
+    numbers = {name: pc.fill_null(column.chunk(0).indices, -1) for name, column in words.items()}
+    grouped = pa.table({"hour": hour, **numbers, "count": ones, "late": pc.if_else(late, ones, 0)})
+    totals = grouped.group_by(["hour", *words], use_threads=False).aggregate([("count", "sum"), ("late", "sum")])
+    columns = {"what": pa.array([what] * len(totals), pa.string()), "hour": totals["hour"].cast(TIME)}
+    for name, column in words.items():
+        known = column.chunk(0).dictionary.to_pylist()
+        # The last of the list stands for number -1: no word.
+        texts = np.array([*known, ""], dtype=object)[totals[name].to_numpy()]
+        columns[name] = pa.array(texts, pa.string())
+    columns |= {"count": totals["count_sum"], "late": totals["late_sum"]}
+    return pa.table(columns)

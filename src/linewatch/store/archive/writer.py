@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from linewatch.records import Detections, Health, Record, Tick, from_bytes
 from linewatch.store.archive.columns import Taken, Whereabouts, detections_table, health_table
-from linewatch.store.archive.rollup import DAY_NS, HOUR_NS, Counts, rows_of
+from linewatch.store.archive.rollup import DAY_NS, HOUR_NS, Counts
 from linewatch.store.archive.segments import SEGMENT, Segment, What, encode
 from linewatch.store.files import FileCited
 from linewatch.store.reader import StoreReader, open_store
@@ -84,7 +84,7 @@ class ArchiveWriter:
             self._cut()
         if hour_over and len(self._hours):
             self._hours_from = self._roll("hours", self._hours, self._hours_from)
-            self._days.add(self._hours.rows())
+            self._days.add(self._hours.table())
             self._hours = Counts()
         if start_ns // DAY_NS != (start_ns - tick.period_ns) // DAY_NS and len(self._days):
             self._days_from = self._roll("days", self._days, self._days_from)
@@ -132,7 +132,7 @@ class ArchiveWriter:
         for segment in segments:
             path = self._journal.folder / segment.name
             if segment.what == "hours" and segment.from_seq >= self._days_from:
-                self._days.add(rows_of(pq.read_table(path)))
+                self._days.add(pq.read_table(path))
             elif segment.what == "detections" and segment.from_seq >= self._hours_from:
                 self._hours.add_detections(pq.read_table(path))
             elif segment.what == "health" and segment.from_seq >= self._hours_from:
