@@ -36,6 +36,8 @@ _HARMLESS: Final = tuple(MOVERS.index(name) for name in ("animal", "train", "wea
 _HARMLESS_KINDS: Final = frozenset({"animal", "train", "nuisance"})
 _SAME_PLACE_M: Final = 10.0
 """So near, two tracks one after the other are one event, whoever saw them."""
+_EXPLAINED: Final[frozenset[Kind]] = frozenset({"approach", "vehicle", "animal", "train", "known", "unknown"})
+"""What own people do every day. They too are called when they touch the barrier, cross it, or are in distress."""
 _LASTING: Final = frozenset({"barrier_contact", "crossing", "distress"})
 _BLINDING: Final = frozenset({"dazzled", "strobed", "covered", "defocused", "fogged", "frozen", "dark"})
 _TAMPERING: Final = frozenset({"tamper", "fibre_cut", "moved", "replayed_data"})
@@ -127,7 +129,7 @@ def _likeliest(probabilities: tuple[float, ...], names: tuple[str, ...], unsure:
     return names[best], probabilities[best]
 
 
-def judge(site: Site, track: Track) -> tuple[Kind, float, Mover, Act]:
+def judge(site: Site, track: Track, *, trusted: bool) -> tuple[Kind, float, Mover, Act]:
     """Kind, its probability, mover and act of a track."""
     mover, p_mover = _mover(track)
     act, p_act = _likeliest(track.act_probabilities, ACTS, "none")
@@ -142,15 +144,20 @@ def judge(site: Site, track: Track) -> tuple[Kind, float, Mover, Act]:
         act=act,  # type: ignore[arg-type]  # names come from ACTS, in its order
         mover=mover,
         intent=intent,
-        known=track.known is not None,
+        known=trusted and track.known is not None,
     )
     certain = p_act if act != "none" else (1.0 if mover == "unknown" else p_mover)
     return kind, track.existence_probability * certain, mover, act  # type: ignore[return-value]
 
 
-def from_track(site: Site, track: Track, tick_ns: int, settings_id: str) -> Incident:
-    """The incident that this track raises now."""
-    kind, probability, mover, act = judge(site, track)
+def urgency(kind: Kind, *, trusted: bool) -> int:
+    """Priority of an incident of this kind; `trusted`: of somebody who has proved to be one of our own people."""
+    return PRIORITY["known"] if trusted and kind in _EXPLAINED else PRIORITY[kind]
+
+
+def from_track(site: Site, track: Track, tick_ns: int, settings_id: str, *, trusted: bool = False) -> Incident:
+    """The incident that this track raises now; `trusted` tells whether its known mover has proved who it is."""
+    kind, probability, mover, act = judge(site, track, trusted=trusted)
     return quantise(
         Incident(
             id=incident_id(site.name, track.line, track.section, tick_ns, track.first_detection),
@@ -171,7 +178,7 @@ def from_track(site: Site, track: Track, tick_ns: int, settings_id: str) -> Inci
             place=_place(site, track.line, track.chainage_m),
             count_low=track.count_low,
             count_high=track.count_high,
-            priority=PRIORITY[kind],
+            priority=urgency(kind, trusted=trusted and track.known is not None),
             state="raised",
             sensors=track.sensors,
             reason=words.of_track(site, track),
@@ -198,9 +205,11 @@ def _stays(incident: Incident, kind: Kind, track: Track, settings: IncidentSetti
     return PRIORITY[kind] > PRIORITY[incident.kind]
 
 
-def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int, settings: IncidentSettings) -> Incident:
+def refreshed(
+    site: Site, incident: Incident, track: Track, tick_ns: int, settings: IncidentSettings, *, trusted: bool = False
+) -> Incident:
     """The incident as its track stands now; the same object where nothing a person would see has changed."""
-    kind, probability, mover, act = judge(site, track)
+    kind, probability, mover, act = judge(site, track, trusted=trusted)
     tracks = incident.tracks if track.id in incident.tracks else (*incident.tracks, track.id)
     if _stays(incident, kind, track, settings):
         kind, probability, mover, act = incident.kind, incident.kind_probability, incident.mover, incident.act
@@ -218,7 +227,7 @@ def refreshed(site: Site, incident: Incident, track: Track, tick_ns: int, settin
             from_m=track.from_m,
             to_m=track.to_m,
             place=_place(site, track.line, track.chainage_m),
-            priority=PRIORITY[kind],
+            priority=urgency(kind, trusted=trusted and track.known is not None),
             sensors=sensors,
             reason=_reason(site, incident, msgspec.structs.replace(track, sensors=sensors)),
             tracks=tracks,

@@ -9,7 +9,7 @@ from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.welfare import Vigil, concern, raised, watched
 from linewatch.incident.witnesses import Witnesses
 from linewatch.ports import Batch
-from linewatch.records import Health, Incident, OperatorAct, Outage, Record, Tick, Track, Weather
+from linewatch.records import Health, Incident, KnownMover, OperatorAct, Outage, Record, Tick, Track, Weather
 from linewatch.site.model import Site
 
 _NS_PER_S = 1_000_000_000
@@ -39,6 +39,8 @@ class IncidentStepState(msgspec.Struct):
     """What is remembered of the people of each incident that a track raised."""
     weather: dict[str, Weather]
     """Latest weather by line and stretch."""
+    trusted: dict[str, int]
+    """When each known mover that has proved who it is last reported, by its id."""
     waiting_since_ns: dict[str, int]
     """Since when an unacknowledged incident waits for its next escalation."""
 
@@ -73,6 +75,8 @@ class IncidentStep:
                 self._track(state, item, tick)
             elif isinstance(item, Outage):
                 self._outage(state, item, tick)
+            elif isinstance(item, KnownMover) and item.authenticated:
+                state.trusted[item.id] = item.time_ns
             elif isinstance(item, Weather):
                 state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
         self._raise_outages(state, tick)
@@ -99,6 +103,7 @@ class IncidentStep:
         return [Health(line, "", tick.time_ns, "refused", "note", text)]
 
     def _track(self, state: IncidentStepState, track: Track, tick: Tick) -> None:
+        trusted = track.known in state.trusted
         known = state.by_track.get(track.id) or self._parent(state, track) or self._neighbour(state, track)
         if known is not None and known not in state.incidents:
             # A person has closed this event; its mover may still be there, and does not raise it again.
@@ -108,17 +113,20 @@ class IncidentStep:
         if known is None:
             if not policy.convincing(self.witnesses, track, self.settings):
                 return
-            incident = policy.from_track(self.site, track, tick.time_ns, self.settings_id)
+            incident = policy.from_track(self.site, track, tick.time_ns, self.settings_id, trusted=trusted)
             state.waiting_since_ns[incident.id] = tick.time_ns
         else:
-            incident = policy.refreshed(self.site, state.incidents[known], track, tick.time_ns, self.settings)
+            incident = policy.refreshed(
+                self.site, state.incidents[known], track, tick.time_ns, self.settings, trusted=trusted
+            )
             if incident.state == "returned" and track.state == "confirmed":
                 reopened = apply_system_move(incident, "reopen", tick.time_ns)
                 assert isinstance(reopened, Incident)
                 incident = reopened
                 state.waiting_since_ns[incident.id] = tick.time_ns
         incident = sized(incident, self._take_part(state, incident.id, track), tick.time_ns)
-        state.vigils[incident.id] = watched(state.vigils.get(incident.id), track, self.settings.welfare)
+        proved = track if trusted else msgspec.structs.replace(track, known=None)
+        state.vigils[incident.id] = watched(state.vigils.get(incident.id), proved, self.settings.welfare)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
 

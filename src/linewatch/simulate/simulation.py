@@ -160,7 +160,7 @@ class Simulation:
             for i, time_ns in enumerate(time_ns_of(self.scene, times_s)):
                 out.append(
                     KnownMover(
-                        id=event.known,
+                        id=event.known if event.times == 1 else f"{event.known} {self.movers.names[mover]}",
                         line=event.line,
                         time_ns=int(time_ns),
                         chainage_m=float(at.chainage_m[i] + error_m[i, 0]),

@@ -5,7 +5,7 @@ import msgspec
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.step import IncidentStep
 from linewatch.ports import Item
-from linewatch.records import ACTS, MOVERS, Health, Incident, OperatorAct, Outage, Record, Tick, Track
+from linewatch.records import ACTS, MOVERS, Health, Incident, KnownMover, OperatorAct, Outage, Record, Tick, Track
 from tests.sites import fence_site
 from tests.strategies import T0_NS
 
@@ -152,3 +152,37 @@ def test_blinding_and_tampering_are_incidents_of_their_own_kind() -> None:
 
 def test_a_short_outage_is_in_the_record_and_no_incident() -> None:
     assert Watch().at(1, outage(1)).at(4, outage(1, end_s=4)).at(60).incidents == {}
+
+
+VEHICLE = tuple(0.94 if mover == "vehicle" else 0.01 for mover in MOVERS)
+PATROL = KnownMover("patrol 1", "main", T0_NS, 150.0, 5.0, authenticated=True)
+
+
+def patrol(seconds: float, **more: object) -> Track:
+    return track(seconds, mover_probabilities=VEHICLE, known="patrol 1", intent="along", **more)
+
+
+def test_a_patrol_that_has_proved_who_it_is_interrupts_nobody() -> None:
+    assert Watch().at(0, PATROL).at(1, patrol(1)).only.priority == 5
+    assert Watch().at(1, patrol(1)).only.priority == 3
+
+
+def test_a_patrol_that_crosses_is_called_like_anybody() -> None:
+    crossing = msgspec.structs.replace(patrol(1), intent="crossing", mover_probabilities=track(1).mover_probabilities)
+    assert Watch().at(0, PATROL).at(1, crossing).only.priority <= 2
+
+
+def test_a_deer_that_one_frame_takes_for_a_person_is_not_called() -> None:
+    deer = tuple(0.94 if mover == "animal" else 0.01 for mover in MOVERS)
+    doubtful = tuple({"animal": 0.3, "person": 0.6}.get(mover, 0.02) for mover in MOVERS)
+    watch = Watch().at(1, track(1, mover_probabilities=deer, intent="along"))
+    watch.at(2, track(2, mover_probabilities=doubtful, intent="along"))
+    assert (watch.only.kind, watch.only.priority) == ("animal", 5)
+
+
+def test_people_walking_side_by_side_are_one_event_and_counted_together() -> None:
+    watch = Watch()
+    for at in range(1, 4):
+        watch.at(at, track(at, detections=20), track(at, name="t2", from_m=161.0, to_m=163.0, detections=20))
+    assert watch.only.count_low == 2
+    assert (watch.only.from_m, watch.only.to_m) == (140.0, 163.0)

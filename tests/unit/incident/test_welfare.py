@@ -4,11 +4,12 @@ import msgspec
 import pytest
 
 from linewatch.incident.welfare import felt_c
-from linewatch.records import MOVERS, OperatorAct, Weather
+from linewatch.records import MOVERS, KnownMover, OperatorAct, Weather
 from tests.strategies import T0_NS
 from tests.unit.incident.test_step import S, Watch, track
 
 PERSON = tuple(0.94 if mover == "person" else 0.01 for mover in MOVERS)
+PATROL = KnownMover("patrol 1", "main", T0_NS, 150.0, 5.0, authenticated=True)
 FROST = Weather("main", 0.0, 600.0, T0_NS, temperature_c=-6.0, wind_mps=4.0)
 
 
@@ -60,10 +61,17 @@ def test_in_mild_weather_stillness_takes_longer_to_become_a_concern() -> None:
 
 
 def test_own_people_who_report_where_they_are_may_stand_still() -> None:
-    watch = Watch().at(0, FROST)
+    watch = Watch().at(0, FROST, PATROL)
     for at in range(1, 400, 5):
         watch.at(at, person(at, known="patrol 1"))
     assert watch.only.concern == "none"
+
+
+def test_a_report_that_proves_nothing_explains_nobody_away() -> None:
+    watch = Watch().at(0, FROST, msgspec.structs.replace(PATROL, authenticated=False))
+    for at in range(1, 400, 5):
+        watch.at(at, person(at, known="patrol 1"))
+    assert watch.only.concern == "distress"
 
 
 def test_an_animal_that_rests_is_no_person_in_distress() -> None:
