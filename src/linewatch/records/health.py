@@ -69,6 +69,14 @@ class Health(msgspec.Struct, frozen=True, tag="health"):
     """Last channel concerned."""
     count: int = 1
     """How many (samples, messages, records) it speaks of."""
+    ends: Condition | None = None
+    """With `recovered`: the condition that is over; None for everything that concerned the sensor, or the channels."""
+    remaining_fraction: float | None = None
+    """Share of the detection probability that is left, 0 to 1, where it is known; None takes that of the severity."""
+    bearing_deg: float | None = None
+    """Where the cause lies as the sensor sees it, clockwise from north, 0 to 360: the light that blinds a camera."""
+    bearing_sigma_deg: float | None = None
+    """Standard deviation of `bearing_deg`."""
 
 
 class Outage(msgspec.Struct, frozen=True, tag="outage"):
@@ -100,3 +108,9 @@ class Outage(msgspec.Struct, frozen=True, tag="outage"):
     """First channel concerned; None means whole sensors."""
     last_channel: int | None = None
     """Last channel concerned."""
+    chainage_m: float | None = None
+    """Where its cause lies along the line, where that could be told: a cut, the light that blinds cameras."""
+    chainage_sigma_m: float | None = None
+    """Standard deviation of `chainage_m`."""
+    offset_m: float | None = None
+    """Where its cause lies, as a distance from the line, positive on the approach side."""
