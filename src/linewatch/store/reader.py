@@ -87,6 +87,44 @@ class StoreReader:
             for row in self._connection.execute(statement, (until,)):
                 yield row[0], incident_of(unwrap(row))
 
+    def last_seq(self) -> int:
+        """Position of the last committed entry of the record chain; -1 where there is none."""
+        with errors_told(self._path):
+            return int(self._connection.execute("SELECT coalesce(max(seq), -1) FROM record_entry").fetchone()[0])
+
+    def seq_of_tick(self, tick: int) -> int:
+        """Position of the first entry of the first tick at or after this one; the next position where none is.
+
+        Ticks rise with positions, and positions have no gaps: a search by halves.
+        """
+        low, high = 0, self.last_seq() + 1
+        with errors_told(self._path):
+            while low < high:
+                middle = (low + high) // 2
+                row = self._connection.execute("SELECT tick FROM record_entry WHERE seq = ?", (middle,)).fetchone()
+                low, high = (middle + 1, high) if row is not None and row[0] < tick else (low, middle)
+        return low
+
+    def incident_history(self, incident: str) -> Sequence[tuple[int, Incident]]:
+        """Every version of one incident that still stands, oldest first, each with its position."""
+        statement = (
+            "SELECT o.seq, p.form, p.crc32, p.location, p.body FROM outbox o "
+            "JOIN record_payload p ON p.seq = o.seq WHERE o.incident = ? ORDER BY o.seq"
+        )
+        with errors_told(self._path):
+            return [(row[0], incident_of(unwrap(row))) for row in self._connection.execute(statement, (incident,))]
+
+    def incident_page(self, before_ns: int | None, limit: int) -> Sequence[tuple[int, Incident]]:
+        """The last version of at most `limit` incidents raised before a time, latest raised first."""
+        statement = (
+            "SELECT i.seq, p.form, p.crc32, p.location, p.body FROM incident i JOIN record_payload p ON p.seq = i.seq "
+            "WHERE i.raised_ns < ? ORDER BY i.raised_ns DESC, i.id DESC LIMIT ?"
+        )
+        before = (1 << 62) if before_ns is None else before_ns
+        with errors_told(self._path):
+            rows = self._connection.execute(statement, (before, limit))
+            return [(row[0], incident_of(unwrap(row))) for row in rows]
+
     def raised_by_section(self) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
         """Raising times of all incidents, by line and section, from the index alone, as one text a section.
 
