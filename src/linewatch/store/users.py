@@ -41,7 +41,7 @@ _ACCOUNT: Final = """
     disabled INTEGER NOT NULL, created_ns INTEGER NOT NULL"""
 _SESSION: Final = """
     digest BLOB PRIMARY KEY, name TEXT NOT NULL, csrf TEXT NOT NULL, seat TEXT NOT NULL, seen_ns INTEGER NOT NULL"""
-_PASS: Final = """
+_WAY_IN: Final = """
     id TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, name TEXT NOT NULL, label TEXT NOT NULL, scopes TEXT NOT NULL,
     created_ns INTEGER NOT NULL, expires_ns INTEGER"""
 _WAITING: Final = """
@@ -49,7 +49,7 @@ _WAITING: Final = """
 _DDL: Final = (
     f"CREATE TABLE account ({_ACCOUNT}) STRICT, WITHOUT ROWID",
     f"CREATE TABLE session ({_SESSION}) STRICT, WITHOUT ROWID",
-    f"CREATE TABLE token ({_PASS}) STRICT, WITHOUT ROWID",
+    f"CREATE TABLE token ({_WAY_IN}) STRICT, WITHOUT ROWID",
     f"CREATE TABLE waiting_audit ({_WAITING}) STRICT",
 )
 

@@ -1,1 +1,1 @@
-"""Tests of bytes and rows that outlive the process."""
+"""Tests of the web interface."""
