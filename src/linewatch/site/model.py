@@ -1,5 +1,6 @@
 """A site: its lines with their sections and places, and the sensors that watch them. Data only; `load` reads it."""
 
+import bisect
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -105,6 +106,16 @@ class Site(msgspec.Struct, frozen=True, dict=True):
     def _sensor_by_id(self) -> dict[str, Sensor]:
         return {sensor.id: sensor for sensor in self.sensors}
 
+    @cached_property
+    def _places_along(self) -> dict[str, tuple[list[Place], list[float]]]:
+        """The places of each line from its start on, the first named of two at one point, and their chainages."""
+        along: dict[str, tuple[list[Place], list[float]]] = {}
+        for line in self.lines:
+            first = {place.chainage_m: place for place in reversed(line.places)}
+            places = sorted(first.values(), key=lambda place: place.chainage_m)
+            along[line.id] = (places, [place.chainage_m for place in places])
+        return along
+
     def line(self, line_id: str) -> Line:
         """The line with this id. Raises `KeyError`."""
         return self._line_by_id[line_id]
@@ -127,5 +138,7 @@ class Site(msgspec.Struct, frozen=True, dict=True):
 
     def nearest_place(self, line_id: str, chainage_m: float) -> Place | None:
         """The place nearest to a point, the lower one of two that are as near; None on a line without places."""
-        places = self.line(line_id).places
-        return min(places, key=lambda place: (abs(place.chainage_m - chainage_m), place.chainage_m), default=None)
+        places, chainages_m = self._places_along[line_id]
+        above = bisect.bisect_left(chainages_m, chainage_m)
+        near = places[max(above - 1, 0) : above + 1]
+        return min(near, key=lambda place: (abs(place.chainage_m - chainage_m), place.chainage_m), default=None)
