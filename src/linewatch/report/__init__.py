@@ -1,1 +1,1 @@
-"""Counts, rates and trends with their intervals, exports, and what was known at a given time."""
+"""Counts, rates and trends with intervals; exports; and what was known when."""

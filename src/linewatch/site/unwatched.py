@@ -117,9 +117,9 @@ def _integrate(
     mover: Watched,
     below: float,
 ) -> _Sum:
-    times_ns = _events(from_ns, to_ns, outages, weather)
-    force = _Force(outages)
-    section = _section_of_steps(field)
+    times_ns = change_times_ns(from_ns, to_ns, outages, weather)
+    force = InForce(outages)
+    section = section_of_steps(field)
     dark = np.zeros(field.grid.steps, dtype=bool)
     by_section_m = np.zeros(max(1, len(field.line.sections)))
     metre_ns = np.zeros(len(by_section_m))
@@ -142,7 +142,7 @@ def _integrate(
     return out
 
 
-class _Force:
+class InForce:
     """The outages in force at times that only rise: each is taken in once and let go once."""
 
     def __init__(self, outages: Sequence[Outage]) -> None:
@@ -163,7 +163,7 @@ class _Force:
         return tuple(self._held.values())
 
 
-def _events(from_ns: int, to_ns: int, outages: Sequence[Outage], weather: Sequence[Weather]) -> list[int]:
+def change_times_ns(from_ns: int, to_ns: int, outages: Sequence[Outage], weather: Sequence[Weather]) -> list[int]:
     """Times at which something changes, with the ends of the period."""
     last = {outage.id: outage for outage in outages}.values()
     times = {outage.start_ns for outage in last} | {outage.end_ns for outage in last if outage.end_ns is not None}
@@ -171,7 +171,8 @@ def _events(from_ns: int, to_ns: int, outages: Sequence[Outage], weather: Sequen
     return sorted({from_ns, to_ns} | {time_ns for time_ns in times if from_ns < time_ns < to_ns})
 
 
-def _section_of_steps(field: PdField) -> NDArray[np.int64]:
+def section_of_steps(field: PdField) -> NDArray[np.int64]:
+    """(steps,) number of the section in which each step lies; 0 on a line without sections."""
     section = np.zeros(field.grid.steps, dtype=np.int64)
     for number, each in enumerate(field.line.sections):
         low, high = field.grid.between(each.from_m, each.to_m)

@@ -155,6 +155,26 @@ class StoreReader:
         with errors_told(self._path):
             return segments_of(self._connection)
 
+    def seq_at(self, tick: int) -> int:
+        """Last entry of the record chain that was written up to this tick; -1 where there is none."""
+        with errors_told(self._path):
+            low, high = -1, end_of(self._connection, "record").seq - 1
+            while low < high:
+                middle = (low + high + 1) // 2
+                row = self._connection.execute("SELECT tick FROM record_entry WHERE seq = ?", (middle,)).fetchone()
+                low, high = (middle, high) if row is not None and row[0] <= tick else (low, middle - 1)
+            return low
+
+    def restarts(self) -> list[tuple[int, int]]:
+        """For every start but the first: the last tick before it, and the first after; where both are known."""
+        statement = (
+            "SELECT a.tick, (SELECT r.tick FROM record_entry r WHERE r.seq > a.record_seq AND r.kind = 'tick' "
+            "ORDER BY r.seq LIMIT 1) FROM audit_entry a WHERE a.kind = 'opened' ORDER BY a.seq"
+        )
+        with errors_told(self._path):
+            found = self._connection.execute(statement).fetchall()
+        return [(before, after) for before, after in found if before and after is not None]
+
     def positions(self) -> Positions | None:
         """Where a run goes on; None before the first commit."""
         with errors_told(self._path):
