@@ -23,21 +23,6 @@ Floats = NDArray[np.float64]
 
 WIDEST_DEG: Final = 150.0
 """No lens that shows more is a pinhole."""
-ASPECTS: Final = ((4, 3), (16, 9), (5, 4), (3, 2), (8, 5), (11, 9))
-"""Width to height of pictures, in lowest terms."""
-
-
-def picture_shape(pixels: int) -> tuple[int, int] | None:
-    """Height and width of a picture of so many pixels, None where it has none of the known aspects.
-
-    A picture of aspect a to b has a b k^2 pixels, and no two of the products a b differ by the factor of a square: one
-    number of pixels never fits two aspects.
-    """
-    for across, down in ASPECTS:
-        unit = math.isqrt(pixels // (across * down))
-        if unit and across * down * unit * unit == pixels:
-            return down * unit, across * unit
-    return None
 
 
 class Pose(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from linewatch.detect.camera import WIDEST_DEG, Places, Pose, picture_shape, places_of
+from linewatch.detect.camera import WIDEST_DEG, Places, Pose, places_of
 from linewatch.plugins import Card
 from linewatch.ports import Batch
 from linewatch.records import Block, Detection, Health, Record, Tick, batch_of
@@ -29,6 +29,7 @@ from linewatch.signals.background import (
     restless_share,
 )
 from linewatch.signals.blobs import BlobSettings, ages_of, find_blobs
+from linewatch.signals.picture_cells import picture_shape
 from linewatch.site.model import Line
 from linewatch.site.sensor import Sensor
 
@@ -354,16 +355,16 @@ class VideoStep:
             out.append(self._finding("common_mode", "degraded", time_ns, text))
             state.blind = True
         elif state.blind and blind and state.learned == self.settings.warm_up_frames:
-            out.append(self._finding("recovered", "ok", time_ns, "the picture is learned"))
+            out.append(self._over("common_mode", time_ns, "the picture is learned"))
             state.blind = False
         assert state.background is not None
         if state.background.frames % RESTLESS_LOOK == 0:
             share = restless_share(state.background)
             if (share > self.settings.most_restless_share) != state.restless:
                 state.restless = not state.restless
-                condition: Condition = "noisy_channel" if state.restless else "recovered"
                 text = f"{share:.1%} of the picture moves to and fro without end and is left out"
-                out.append(self._finding(condition, "degraded" if state.restless else "ok", time_ns, text))
+                found = self._finding("noisy_channel", "degraded", time_ns, text)
+                out.append(found if state.restless else self._over("noisy_channel", time_ns, text))
         return out + self._left_out(state, time_ns)
 
     def _left_out(self, state: VideoState, time_ns: int) -> list[Record]:
@@ -376,6 +377,10 @@ class VideoStep:
         if not told:
             return []
         return [self._finding("dropped", "note", time_ns, f"left out: {told}", sum(counts.values()))]
+
+    def _over(self, condition: Condition, time_ns: int, text: str) -> Health:
+        """The end of one condition; whatever else is the matter with the camera goes on."""
+        return msgspec.structs.replace(self._finding("recovered", "ok", time_ns, text), ends=condition)
 
     def _finding(self, condition: Condition, severity: Severity, time_ns: int, text: str, count: int = 1) -> Health:
         return Health(

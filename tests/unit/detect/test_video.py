@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from linewatch.detect.camera import Pose, picture_shape, places_of
+from linewatch.detect.camera import Pose, places_of
 from linewatch.detect.video import VideoSettings, VideoState, VideoStep
 from linewatch.records import Block, Detections, Health, Record, Tick
 from linewatch.records.state import freeze, thaw
