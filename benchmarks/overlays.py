@@ -8,16 +8,16 @@ dazzle   A laser or a lamp on the lens. Its picture is a core wide enough to sat
          off as the inverse square of the angle (the veil of Stiles and Holladay, CIE 146:2002), and reflections between
          the lens's faces add a lesser spot opposite to the middle. Held by hand, it wanders and flickers.
 strobe   The same light at 2.5 to 12 Hz with a duty of 0.3 to 0.6, integrated over the exposure of each frame.
-cover    Cloth, tape or a hand on the lens, far out of focus: a smooth dim level, less than a third of the scene's, swept
-         over the picture within 0.4 s, with a little light that leaks in from one side.
+cover    Cloth, tape or a hand on the lens, far out of focus: a smooth dim level, less than a third of the scene's,
+         swept over the picture within 0.4 s, with a little light that leaks in from one side.
 paint    Counted as cover: a spray leaves patches that take away the picture but pass light.
 defocus  A disc of confusion of 3 to 8 pixels of the half-size picture; levels stay, edges go.
 freeze   The same frame again and again, as a hung encoder or a replayed picture gives; noise stops with it.
 fog      Koschmieder's law: I t + A (1 - t) with t = exp(-b d), A the sky's light, d growing towards the top of the
          picture as it does over flat ground (pinhole, horizon above the upper edge).
 dark     The lamps go out: a hundredth to a thirtieth of the light, with the noise of the sensor.
-move     The camera is turned by 15 to 40 % of its picture; every picture of such an event, before and after, is the same
-         cut of two thirds of the clip's, so that there is something to turn to.
+move     The camera is turned by 15 to 40 % of its picture; every picture of such an event, before and after, is
+         the same cut of two thirds of the clip's, so that there is something to turn to.
 """
 
 from collections.abc import Callable

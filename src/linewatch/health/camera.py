@@ -7,6 +7,7 @@ ones. What a finding is about began with the first picture that was not clear, a
 
 import math
 from collections import Counter
+from itertools import pairwise
 from typing import Final, get_args
 
 import msgspec
@@ -241,15 +242,15 @@ class CameraHealthStep:
     def _flashes(self, state: CameraHealthState, time_ns: int) -> bool:
         """Whether a light went on twice within the last second, or its level went up, down and up."""
         last = [s for s in state.seen if s.time_ns > time_ns - _NS_PER_S]
-        rises = sum(b.lit and not a.lit for a, b in zip(last, last[1:], strict=False))
+        rises = sum(b.lit and not a.lit for a, b in pairwise(last))
         if rises + (bool(last) and last[0].lit and not all(s.lit for s in last)) >= 2 and rises:
             return True
         steps = [
             b.level > a.level
-            for a, b in zip(last, last[1:], strict=False)
+            for a, b in pairwise(last)
             if abs(b.level - a.level) >= self.settings.flash_levels and (a.lit or b.lit)
         ]
-        turns = sum(a != b for a, b in zip(steps, steps[1:], strict=False))
+        turns = sum(a != b for a, b in pairwise(steps))
         return turns >= 2
 
     def _began_ns(self, state: CameraHealthState) -> int:

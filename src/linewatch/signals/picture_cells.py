@@ -1,7 +1,7 @@
 """A picture as a grid of cells: what a look at the health of a camera needs, in one pass over the pixels.
 
-A few hundred cells say whether a picture is still the usual one as well as a hundred thousand pixels do, and movers, which
-cover a few of them, drop out of every median over them.
+A few hundred cells say whether a picture is still the usual one as well as a hundred thousand pixels do, and movers,
+which cover a few of them, drop out of every median over them.
 """
 
 import math
@@ -82,7 +82,7 @@ def _sum_cells(frame: Any, previous: Any, sums: Any) -> None:
         top, bottom = r * height // rows, (r + 1) * height // rows
         for c in range(columns):
             left, right = c * width // columns, (c + 1) * width // columns
-            level, edge, full, changed = np.float32(0.0), np.float32(0.0), 0, 0
+            level, edge, full, changed = np.float32(0.0), np.float32(0.0), np.int64(0), np.int64(0)
             for y in range(top, bottom):
                 below = y + 1 if y + 1 < height else y
                 for x in range(left, right):

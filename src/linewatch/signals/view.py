@@ -1,7 +1,8 @@
 """Is this still the usual view? One picture's cells against the camera's reference, and what differs.
 
-A few figures tell the ways of losing a view apart; all but the share of full cells are medians over tiles of 6 by 6 cells
-or over textured cells, so that a passer-by or a hand before the lens, who covers a part of the picture, moves them little.
+A few figures tell the ways of losing a view apart; all but the share of full cells are medians over tiles of 6 by 6
+cells or over textured cells, so that a passer-by or a hand before the lens, who covers a part of the picture, moves them
+little.
 
 - light on the lens fills pixels, brightens its surroundings and, by scatter in the lens, lifts even the darkest cells;
 - a cover takes contrast and edges away and leaves a dim level; darkness scales the whole picture down;
@@ -16,7 +17,6 @@ from typing import Any, Final, Literal
 import msgspec
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from linewatch.signals.picture_cells import COLUMNS, ROWS, Cells
 
@@ -30,7 +30,7 @@ _FIGURES: Final = 11
 
 
 class ViewLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From where on a view is lost. Levels are grey levels, 0 to 255; the rest are shares or ratios to the reference."""
+    """From where on a view is lost. Levels are grey levels, 0 to 255; the rest are shares or ratios to the usual."""
 
     full: float = 0.015
     """Share of the picture that is full and was not: the core of a light on the lens."""
@@ -131,7 +131,7 @@ def glare_centre(cells: Cells, usual: Cells) -> tuple[float, float, float] | Non
 def learn(usual: Cells, cells: Cells, rate: float) -> None:
     """Move the reference towards a clear picture; changes `usual`."""
     for name in ("level", "edge", "full"):
-        kept: NDArray[np.float32] = getattr(usual, name)
+        kept = getattr(usual, name)
         kept += np.float32(rate) * (getattr(cells, name) - kept)
 
 

@@ -12,6 +12,7 @@ from linewatch.detect.camera import Pose, places_of
 from linewatch.detect.video import VideoSettings, VideoState, VideoStep
 from linewatch.records import Block, Detections, Health, Record, Tick
 from linewatch.records.state import freeze, thaw
+from linewatch.signals.picture_cells import picture_shape
 from linewatch.site.model import Line
 from linewatch.site.sensor import Sensor
 
