@@ -174,12 +174,11 @@ def questions(folder: Path) -> Figures:
     rows = sum(map(len, given))
     ours_s = put_in(folder / "ours", iter(given), journalled=False)
     _, theirs = sqlite_takes(folder / "theirs.sqlite", given)
-    question = "SELECT time_ns / 86400000000000, section, count(*) FROM detection GROUP BY 1, 2"
+    question = "SELECT day, section, count(*) FROM detection GROUP BY 1, 2"
     sqlite_s = best(lambda: theirs.execute(question).fetchall())
-    utc = LocalTime("UTC")
     with OpenedStore(folder / "ours") as store:
-        from_rows_s = best(lambda: detections_by_day(store, utc, "rows"))
-        ours = [detections_by_day(store, utc, basis) for basis in ("rows", "rollup")]
+        from_rows_s = best(lambda: detections_by_day(store, "rows"))
+        ours = [detections_by_day(store, basis) for basis in ("rows", "rollup")]
     wanted = sorted(theirs.execute(question).fetchall())
     for table in ours:
         columns = (table["day"].cast("int32"), table["section"], table["detections"])
@@ -200,8 +199,8 @@ def sqlite_takes(path: Path, given: list[Detections]) -> tuple[float, sqlite3.Co
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(
-        "CREATE TABLE detection (time_ns INTEGER, sensor TEXT, section TEXT, chainage_m REAL, sigma_m REAL, "
-        "from_m REAL, to_m REAL, strength_db REAL, probability REAL, movers BLOB, acts BLOB)"
+        "CREATE TABLE detection (time_ns INTEGER, day INTEGER, sensor TEXT, section TEXT, chainage_m REAL, "
+        "sigma_m REAL, from_m REAL, to_m REAL, strength_db REAL, probability REAL, movers BLOB, acts BLOB)"
     )
     connection.execute("CREATE INDEX detection_time ON detection (time_ns)")
     connection.execute("CREATE INDEX detection_section ON detection (section, time_ns)")
@@ -221,10 +220,13 @@ def sqlite_takes(path: Path, given: list[Detections]) -> tuple[float, sqlite3.Co
             batch.probability,
         )
         sensors = [batch.sensors[k] for k in batch.sensor_index.tolist()]
-        rows = list(zip(batch.time_ns.tolist(), sensors, names, *(c.tolist() for c in columns), *likely, strict=True))
+        days = CLOCK.number(batch.time_ns, "day").tolist()
+        rows = list(
+            zip(batch.time_ns.tolist(), days, sensors, names, *(c.tolist() for c in columns), *likely, strict=True)
+        )
         begun_s = time.perf_counter()
         connection.execute("BEGIN")
-        connection.executemany("INSERT INTO detection VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO detection VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         connection.execute("COMMIT")
         taken_s += time.perf_counter() - begun_s
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -252,11 +254,11 @@ def many(folder: Path, rows: int) -> Figures:
     put_in(folder, batches(rows, SEASON_DAYS * 86_400 * S, seed=2), journalled=False)
     with OpenedStore(folder) as store:
         begun_s = time.perf_counter()
-        detections_by_day(store, CLOCK)
+        detections_by_day(store)
         first_s = time.perf_counter() - begun_s
-        rollup_s = best(lambda: detections_by_day(store, CLOCK))
-        raw_s = best(lambda: detections_by_day(store, CLOCK, "rows"))
-        total = sum(detections_by_day(store, CLOCK)["detections"].to_pylist())
+        rollup_s = best(lambda: detections_by_day(store))
+        raw_s = best(lambda: detections_by_day(store, "rows"))
+        total = sum(detections_by_day(store)["detections"].to_pylist())
     assert total == rows
     return {
         "detections_queried": rows,

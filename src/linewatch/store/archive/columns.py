@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from linewatch.records import ACTS, MOVERS, Detections, Health
 from linewatch.records.quantise import steps_per_unit, to_quanta
+from linewatch.site.local_time import LocalTime
 from linewatch.site.model import Site
 
 TIME: Final = pa.timestamp("us", tz="UTC")
@@ -41,6 +42,7 @@ DETECTIONS: Final = pa.schema(
         ("sensor", TEXT),
         ("sensor_kind", TEXT),
         ("time", TIME),
+        ("day", pa.date32()),
         *((name, pa.decimal64(*size) if size[0] > 9 else pa.decimal32(*size)) for name, size in _DECIMALS.items()),
         ("probability", pa.float32()),
         ("mover", TEXT),
@@ -53,7 +55,7 @@ DETECTIONS: Final = pa.schema(
         ("received", TIME),
     ]
 )
-"""Columns of a segment of detections. `seq` is the journal entry that each came from."""
+"""Columns of a segment of detections. `seq` is the journal entry that each came from, `day` the site's local day."""
 
 HEALTH: Final = pa.schema(
     [
@@ -62,6 +64,7 @@ HEALTH: Final = pa.schema(
         ("section", TEXT),
         ("sensor", TEXT),
         ("time", TIME),
+        ("day", pa.date32()),
         ("until", TIME),
         ("condition", TEXT),
         ("severity", TEXT),
@@ -89,6 +92,8 @@ class Whereabouts(NamedTuple):
     """Kind of every sensor."""
     places_m: Mapping[str, float]
     """Middle of the stretch that every sensor senses."""
+    clock: LocalTime
+    """The clock on the wall there."""
 
     def section_numbers(self, line: str, chainage_m: NDArray[np.float64]) -> NDArray[np.int64]:
         """Number of the section that owns each point, as `Site.section_at` says."""
@@ -103,6 +108,7 @@ def whereabouts(site: Site) -> Whereabouts:
         {line.id: tuple(section.name for section in line.sections) or ("",) for line in site.lines},
         {sensor.id: sensor.kind for sensor in site.sensors},
         {sensor.id: sum(sensor.extent_m()) / 2.0 for sensor in site.sensors},
+        LocalTime(site.timezone),
     )
 
 
@@ -112,7 +118,9 @@ def detections_table(taken: Sequence[Taken], where: Whereabouts) -> pa.Table:
     lengths = [len(batch) for batch in batches]
     columns: dict[str, Array] = {"seq": pa.array(np.repeat([seq for seq, _ in taken], lengths), pa.int64())}
     columns |= _places(batches, where)
-    columns["time"] = _times(_joined(batches, "time_ns"))
+    times_ns = _joined(batches, "time_ns")
+    columns["time"] = _times(times_ns)
+    columns["day"] = _days(times_ns, where)
     for name in _DECIMALS:
         columns[name] = _decimals(name, _joined(batches, name))
     columns["probability"] = pa.array(_joined(batches, "probability").astype(np.float32), pa.float32())
@@ -129,10 +137,12 @@ def detections_table(taken: Sequence[Taken], where: Whereabouts) -> pa.Table:
 def health_table(taken: Sequence[tuple[int, Health]], where: Whereabouts) -> pa.Table:
     """Findings of health as one table, in their order."""
     rows = [finding for _, finding in taken]
+    times_ns = np.array([row.time_ns for row in rows], dtype=np.int64)
     columns: dict[str, Array] = {
         "seq": pa.array([seq for seq, _ in taken], pa.int64()),
         "section": pa.array([health_section(row, where) for row in rows], pa.string()).dictionary_encode(),
-        "time": _times(np.array([row.time_ns for row in rows], dtype=np.int64)),
+        "time": _times(times_ns),
+        "day": _days(times_ns, where),
         "until": _times(np.array([_UNKNOWN if r.until_ns is None else r.until_ns for r in rows], dtype=np.int64)),
     }
     for field in HEALTH:
@@ -198,6 +208,10 @@ def _words(numbers: NDArray[Any], words: Sequence[str], known: NDArray[np.bool_]
 def _times(times_ns: NDArray[np.int64]) -> Array:
     known = times_ns != _UNKNOWN
     return pa.array(np.where(known, times_ns // 1000, 0), pa.int64(), mask=~known).cast(TIME)
+
+
+def _days(times_ns: NDArray[np.int64], where: Whereabouts) -> Array:
+    return pa.array(where.clock.number(times_ns, "day").astype(np.int32), pa.int32()).cast(pa.date32())
 
 
 def _decimals(name: str, values: NDArray[np.float64]) -> Array:

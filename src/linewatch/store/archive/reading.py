@@ -59,15 +59,15 @@ _RECORDS: Final[dict[str, tuple[type[msgspec.Struct], tuple[str, ...]]]] = {
     "clips": (Clip, ("clip",)),
     "ticks": (Tick, ("tick",)),
 }
-TABLES: Final = ("detections", "health", "rollup", "incidents", *_RECORDS)
+TABLES: Final = ("detections", "health", "rollup", "days", "incidents", *_RECORDS)
 """Names of all tables of a store."""
 
 
 class OpenedStore:
     """A store opened to be read, as it stood at that moment. Made by `linewatch.open`; to be closed, or used in `with`.
 
-    Each table is an attribute: `detections`, `health`, `rollup`, `incidents` (the last version of each), and, straight
-    from the journal, `versions` (every version), `tracks`, `outages`, `acts` and the others of `TABLES`.
+    Each table is an attribute: `detections`, `health`, `rollup`, `days`, `incidents` (the last version of each), and,
+    straight from the journal, `outages` and `tracks`; `table` gives these and all others of `TABLES` by name.
     """
 
     def __init__(self, folder: Path, site_of: Whereabouts | None = None) -> None:
@@ -101,6 +101,11 @@ class OpenedStore:
         return self.table("rollup")
 
     @property
+    def days(self) -> duckdb.DuckDBPyRelation:
+        """The same by local day, line, section and kind."""
+        return self.table("days")
+
+    @property
     def incidents(self) -> duckdb.DuckDBPyRelation:
         """The last version of every incident."""
         return self.table("incidents")
@@ -123,7 +128,8 @@ class OpenedStore:
             makers: dict[str, Callable[[], None]] = {
                 "detections": self._make_detections,
                 "health": self._make_health,
-                "rollup": self._make_rollup,
+                "rollup": lambda: self._make_rollup("rollup", "day_hours"),
+                "days": lambda: self._make_rollup("days", "days"),
             }
             makers.get(name, lambda: self._make_records(name))()
             self._made.add(name)
@@ -159,9 +165,9 @@ class OpenedStore:
     def _make_health(self) -> None:
         self._union("health", "health", self._tail_of_health())
 
-    def _make_rollup(self) -> None:
+    def _make_rollup(self, name: str, whole: What) -> None:
         """Days, then the hours that no day holds yet, then what no hour holds yet."""
-        days = [each for each in self._segments if each.what == "days"]
+        days = [each for each in self._segments if each.what == whole]
         days_end = max((each.to_seq for each in days), default=0)
         hours = [each for each in self._segments if each.what == "hours" and each.from_seq >= days_end]
         hours_end = max((each.to_seq for each in (*days, *hours)), default=0)
@@ -173,7 +179,7 @@ class OpenedStore:
                 counts.add_health(self._read(each))
         counts.add_detections(self._tail_of_detections())
         counts.add_health(self._tail_of_health())
-        self._view("rollup", [*days, *hours], counts.table(), ROLLUP)
+        self._view(name, [*days, *hours], counts.table(), ROLLUP)
 
     def _make_records(self, name: str) -> None:
         if name == "incidents":

@@ -1,8 +1,9 @@
 """Rollups: how many detections and findings there were by hour, section and kind, so that a season is counted at once.
 
-A row is an hour (UTC, so that days and months of any zone follow from it), a line, a section, a kind (of sensor, or the
-condition of a finding), a word (the likeliest mover, or how grave the finding is), a count, and how many of these came
-late. Rows add up: what comes late for an hour that was written already is one more row for that hour.
+A row is a local day of the site, an hour (UTC, so that days of any other zone follow, too), a line, a section, a kind
+(of sensor, or the condition of a finding), a word (the likeliest mover, or how grave the finding is), a count, and how
+many of these came late. Rows add up: what comes late for an hour that was written already is one more row for it. By
+day alone there are a twentieth as many rows; their hour is empty.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ _HOUR_US: Final = HOUR_NS // 1000
 ROLLUP: Final = pa.schema(
     [
         ("what", TEXT),
+        ("day", pa.date32()),
         ("hour", TIME),
         ("line", TEXT),
         ("section", TEXT),
@@ -32,10 +34,10 @@ ROLLUP: Final = pa.schema(
 )
 """Columns of a rollup; `what` is `detections` or `health`."""
 
-Key = tuple[str, int, str, str, str, str]
-"""What, hour in microseconds since 1970, line, section, kind, word."""
+Key = tuple[str, int, int, str, str, str, str]
+"""What, day since 1970, hour in microseconds since 1970 (0 for all of the day), line, section, kind, word."""
 _MOST_PARTS: Final = 32
-_KEYS: Final = ("what", "hour", "line", "section", "kind", "word")
+_KEYS: Final = ("what", "day", "hour", "line", "section", "kind", "word")
 
 
 class Counts:
@@ -73,6 +75,16 @@ class Counts:
         ]
         return pa.Table.from_arrays(columns, schema=ROLLUP)
 
+    def by_day(self) -> pa.Table:
+        """The rollup without the hours, in the order of its keys."""
+        hourly = self.table()
+        if not len(hourly):
+            return hourly
+        nothing = pa.array([None] * len(hourly), TIME)
+        days = Counts()
+        days.add(hourly.set_column(hourly.column_names.index("hour"), "hour", nothing))
+        return days.table()
+
     def rows(self) -> list[tuple[Key, int, int]]:
         """All rows, in the order of their keys: key, count and how many of these came late."""
         return rows_of(self.table())
@@ -80,7 +92,8 @@ class Counts:
 
 def rows_of(table: pa.Table) -> list[tuple[Key, int, int]]:
     """The rows of a table that `Counts.table` gave."""
-    columns = {name: table[name].cast(pa.int64()) if name == "hour" else table[name] for name in table.column_names}
+    columns = {name: table[name] for name in table.column_names}
+    columns |= {"day": table["day"].cast(pa.int32()), "hour": pc.fill_null(table["hour"].cast(pa.int64()), 0)}
     keys = zip(*(columns[name].to_pylist() for name in _KEYS), strict=True)
     return list(zip(keys, columns["count"].to_pylist(), columns["late"].to_pylist(), strict=True))
 
@@ -115,9 +128,13 @@ def _grouped(
     ones = pa.chunked_array([pa.array(np.ones(len(table), dtype=np.int64))]) if count is None else count
     words = {"line": table["line"], "section": table["section"], "kind": table[kind], "word": table[word]}
     numbers = {name: pc.fill_null(column.chunk(0).indices, -1) for name, column in words.items()}
-    grouped = pa.table({"hour": hour, **numbers, "count": ones, "late": pc.if_else(late, ones, 0)})
-    totals = grouped.group_by(["hour", *words], use_threads=False).aggregate([("count", "sum"), ("late", "sum")])
-    columns = {"what": pa.array([what] * len(totals), pa.string()), "hour": totals["hour"].cast(TIME)}
+    grouped = pa.table({"day": table["day"], "hour": hour, **numbers, "count": ones, "late": pc.if_else(late, ones, 0)})
+    totals = grouped.group_by(["day", "hour", *words], use_threads=False).aggregate([("count", "sum"), ("late", "sum")])
+    columns = {
+        "what": pa.array([what] * len(totals), pa.string()),
+        "day": totals["day"],
+        "hour": totals["hour"].cast(TIME),
+    }
     for name, column in words.items():
         known = column.chunk(0).dictionary.to_pylist()
         # The last of the list stands for number -1: no word.

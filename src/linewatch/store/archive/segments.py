@@ -8,8 +8,9 @@ import msgspec
 SEGMENT: Final = "segment"
 """Kind of the journal's entries that describe a file of the archive; their key is what it holds."""
 
-What = Literal["detections", "health", "hours", "days"]
-"""Rows of detections, of findings; rollups of the hours since the last of their kind, and of the days since."""
+What = Literal["detections", "health", "hours", "day_hours", "days"]
+"""Rows of detections, of findings; rollups by hour since the last of their kind; the same again of a whole day of UTC
+in one file; and that day without its hours."""
 
 
 class Segment(msgspec.Struct, frozen=True, tag="segment"):

@@ -83,11 +83,14 @@ class ArchiveWriter:
         if self._rows >= self._most_rows or (hour_over and self._rows):
             self._cut()
         if hour_over and len(self._hours):
-            self._hours_from = self._roll("hours", self._hours, self._hours_from)
+            self._roll("hours", self._hours.table(), self._hours_from)
+            self._hours_from = self._covered
             self._days.add(self._hours.table())
             self._hours = Counts()
         if start_ns // DAY_NS != (start_ns - tick.period_ns) // DAY_NS and len(self._days):
-            self._days_from = self._roll("days", self._days, self._days_from)
+            self._roll("day_hours", self._days.table(), self._days_from)
+            self._roll("days", self._days.by_day(), self._days_from)
+            self._days_from = self._covered
             self._days = Counts()
 
     def take(self, seq: int, record: Record) -> None:
@@ -116,14 +119,16 @@ class ArchiveWriter:
         self._rows = 0
         self._covered = until
 
-    def _roll(self, what: What, counts: Counts, since: int) -> int:
-        self._file(what, counts.table(), "hour", since, self._covered)
-        return self._covered
+    def _roll(self, what: What, table: pa.Table, since: int) -> None:
+        self._file(what, table, "day", since, self._covered)
 
     def _file(self, what: What, table: pa.Table, time: str, from_seq: int, to_seq: int) -> None:
         cited = self._journal.add_file("segments", ".parquet", partial(write_table, table))
-        times = table[time].cast(pa.int64()).to_numpy()
-        bounds = (int(times.min()) * 1000, int(times.max()) * 1000)
+        if time == "day":
+            grain_ns, times = DAY_NS, table[time].cast(pa.int32()).to_numpy()
+        else:
+            grain_ns, times = 1000, table[time].cast(pa.int64()).to_numpy()
+        bounds = (int(times.min()) * grain_ns, int(times.max()) * grain_ns)
         segment = Segment(cited.name, what, from_seq, to_seq, len(table), *bounds)
         self._journal.append(SEGMENT, what, encode(segment))
 
@@ -142,7 +147,7 @@ class ArchiveWriter:
 def write_table(table: pa.Table, path: Path) -> None:
     """One Parquet file: zstd, one row group, dictionaries for words and probabilities, widths for the rest."""
     words = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-    small = {"probability", "mover_probabilities", "act_probabilities", "count_low", "count_high"}
+    small = {"day", "probability", "mover_probabilities", "act_probabilities", "count_low", "count_high"}
     climbing = [name for name in ("seq", "time") if name in table.column_names]
     pq.write_table(
         table,

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from linewatch.records import ACTS, MOVERS, Detection, Detections, Health, Tick, batch_of, canonical_bytes
 from linewatch.simulate import bench_site
 from linewatch.store import Journal, open_store
-from linewatch.store.archive.columns import whereabouts
+from linewatch.store.archive.columns import Whereabouts, whereabouts
 from linewatch.store.archive.writer import ArchiveWriter
 from tests.unit.store.writing import opened
 
@@ -66,10 +66,18 @@ def finding(index: int) -> Health:
     return Health(LINE.id, SENSOR, (index - 1) * PERIOD_NS + 3 * S, "gap", "degraded", "two rows are missing", count=2)
 
 
-def run(folder: Path, ticks: range, *, most_rows: int = 1_000_000, size: int = 5, kill: bool = False) -> Path:
+def run(
+    folder: Path,
+    ticks: range,
+    *,
+    most_rows: int = 1_000_000,
+    size: int = 5,
+    kill: bool = False,
+    where: Whereabouts = WHERE,
+) -> Path:
     """A store that was written over these ticks, each with a batch, every tenth with a finding."""
     journal = opened(folder)
-    archive = ArchiveWriter(journal, WHERE, most_rows)
+    archive = ArchiveWriter(journal, where, most_rows)
     for index in ticks:
         write_tick(journal, archive, index, size)
     if kill:

@@ -76,7 +76,10 @@ def test_rollups_say_what_the_rows_say(tmp_path: Path) -> None:
         again.add_detections(table)
     for table in tables(tmp_path, "health"):
         again.add_health(table)
-    (first, second), (day,) = tables(tmp_path, "hours"), tables(tmp_path, "days")
+    (first, second), (day,) = tables(tmp_path, "hours"), tables(tmp_path, "day_hours")
+    (whole,) = tables(tmp_path, "days")
+    assert {key[2] for key, _, _ in rows_of(whole)} == {0}
+    assert sum(n for _, n, _ in rows_of(whole)) == sum(n for _, n, _ in rows_of(day))
     assert rows_of(first) + rows_of(second) == rows_of(day) or sorted(rows_of(first) + rows_of(second)) == rows_of(day)
     assert rows_of(day) == again.rows()
     assert sum(n for key, n, _ in rows_of(day) if key[0] == "detections") == 120 * 7
@@ -91,7 +94,7 @@ def test_a_run_that_was_killed_on_the_way_leaves_the_same_files_and_the_same_cha
     with open_store(tmp_path / "whole") as whole, open_store(tmp_path / "cut") as cut:
         assert whole.head() == cut.head()
         assert whole.segments() == cut.segments()
-        assert {each.what for each in whole.segments()} == {"detections", "health", "hours", "days"}
+        assert {each.what for each in whole.segments()} == {"detections", "health", "hours", "day_hours", "days"}
     assert verify(tmp_path / "cut").status == "unanchored"
 
 

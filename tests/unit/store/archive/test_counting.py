@@ -29,10 +29,11 @@ def test_detections_are_counted_in_local_days_over_a_change_of_the_clock(
     tmp_path: Path, basis: Basis, zone: str
 ) -> None:
     ticks = range(OCTOBER_31 - 180, OCTOBER_31 + DAY + 120, 10)
-    run(tmp_path, ticks, size=3)
+    where = WHERE._replace(clock=LocalTime(zone))
+    run(tmp_path, ticks, size=3, where=where)
     wanted = Counter(local_day(int(t), zone) for index in ticks for t in batch(index, 3).time_ns)
-    with OpenedStore(tmp_path, WHERE) as store:
-        rows = detections_by_day(store, LocalTime(zone), basis).to_pylist()
+    with OpenedStore(tmp_path, where) as store:
+        rows = detections_by_day(store, basis).to_pylist()
     assert {row["day"]: row["detections"] for row in rows} == wanted
     assert {(row["line"], row["section"]) for row in rows} == {(LINE.id, "S01")}
 
@@ -54,5 +55,5 @@ def test_incidents_are_counted_in_local_days_by_section(tmp_path: Path) -> None:
 def test_an_empty_store_counts_nothing(tmp_path: Path) -> None:
     opened(tmp_path).close()
     with OpenedStore(tmp_path, WHERE) as store, open_store(tmp_path) as reader:
-        assert detections_by_day(store, LocalTime("UTC")).num_rows == 0
+        assert detections_by_day(store).num_rows == 0
         assert incidents_by_day(reader, LocalTime("UTC")).num_rows == 0

@@ -1,6 +1,7 @@
 """A store as tables: everything once, wherever it lies, and clear words where it cannot be read."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,16 @@ def test_the_rollup_counts_all_rows_once_by_day_by_hour_and_in_the_tail(folder: 
         if index % 10 == 0:
             counts.add_health(health_table([(0, finding(index))], WHERE))
     with opened(folder) as store:
-        query = "SELECT what, hour, line, section, kind, word, sum(count)::BIGINT AS count, sum(late)::BIGINT AS late"
+        query = (
+            "SELECT what, day, hour, line, section, kind, word, sum(count)::BIGINT AS count, sum(late)::BIGINT AS late"
+        )
         found = store.sql(f"{query} FROM rollup GROUP BY ALL").to_arrow_table()
+        by_day = store.sql("SELECT day, sum(count)::BIGINT AS n FROM days GROUP BY day ORDER BY day").fetchall()
     assert sorted(rows_of(found)) == counts.rows()
+    wanted = Counter[int]()
+    for key, count, _ in counts.rows():
+        wanted[key[1]] += count
+    assert [n for _, n in by_day] == [wanted[day] for day in sorted(wanted)]
 
 
 def test_a_relation_becomes_arrow_or_pandas(folder: Path) -> None:
