@@ -21,7 +21,10 @@ _VERBS: Final = {
     "simulate": "a scene to a recording and its truth",
     "score": "a store against the truth: Pd, nuisance rate, location, latency, with intervals",
     "coverage": "which metres are watched, how well, and why not",
+    "console": "the web console over the store of a watch",
+    "user": "who may come in to the console",
     "plan": "where the next sensors do most",
+    "report": "counts, rates and trends, each beside the time that nobody watched",
     "verify": "check that a store's chains of records are whole",
 }
 

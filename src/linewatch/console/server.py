@@ -1,0 +1,161 @@
+"""The console as one ASGI application, and the server that runs it."""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from linewatch.console import api_incidents, api_live, api_reports, api_session, api_shift, api_site
+from linewatch.console.endpoint import Call, Endpoint, route_of
+from linewatch.console.guard import Guard
+from linewatch.console.openapi import document_of
+from linewatch.console.problem import Problem, problem_response
+from linewatch.console.services import Needs, Services, services_of
+from linewatch.console.settings import ConsoleSettings, is_loopback
+from linewatch.errors import InputError
+
+PAGE: Final = Path(__file__).parent / "web" / "dist"
+"""The built page; made when the package is built."""
+_NO_PAGE: Final = (
+    "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Linewatch</title></head><body>"
+    "<h1>Linewatch</h1><p>The page was not built into this copy of the package. The interface for programs is there: "
+    "<a href='/api/openapi.json'>/api/openapi.json</a>.</p></body></html>"
+)
+
+
+async def openapi(_: Call) -> Response:
+    """What this interface says of itself."""
+    return Response(msgspec.json.encode(document_of(ENDPOINTS)), media_type="application/json")
+
+
+ENDPOINTS: Final = (
+    *api_session.ENDPOINTS,
+    *api_site.ENDPOINTS,
+    *api_incidents.ENDPOINTS,
+    *api_live.ENDPOINTS,
+    *api_shift.ENDPOINTS,
+    *api_reports.ENDPOINTS,
+    Endpoint("GET", "/api/openapi.json", "openapi", "This document", openapi, dict[str, Any], roles=()),
+)
+
+
+def make_app(needs: Needs, settings: ConsoleSettings) -> tuple[ASGIApp, Services]:
+    """The application. What it serves begins with its lifespan."""
+    services = services_of(needs, settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        services.live.start()
+        try:
+            yield
+        finally:
+            await services.live.stop()
+
+    app = Starlette(
+        routes=[*(route_of(each, services) for each in ENDPOINTS), Route("/{path:path}", _page, methods=["GET"])],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _refused, Problem: _problem, Exception: _failed},
+    )
+    return Guard(app, _hosts(settings), settings.most_body_bytes, secure=settings.secure), services
+
+
+def _hosts(settings: ConsoleSettings) -> set[str]:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    local = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(settings.host) else set()
+    return {host, *local, *settings.names}
+
+
+async def _page(request: Request) -> Response:
+    """A file of the built page; any other path that is no file of it gives the page itself, which knows its screens."""
+    path = request.path_params["path"]
+    if path.startswith("api/") or path == "api":
+        raise Problem(HTTPStatus.NOT_FOUND, "there is nothing under this path; see /api/openapi.json")
+    root = PAGE.resolve()
+    wanted = (root / path).resolve() if "\0" not in path else root
+    if wanted.is_relative_to(root) and wanted.is_file():
+        lasting = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
+        return FileResponse(wanted, headers={"cache-control": lasting})
+    if "." in path.rsplit("/", 1)[-1]:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such file")
+    index = root / "index.html"
+    if not index.is_file():
+        return Response(_NO_PAGE, media_type="text/html")
+    return FileResponse(index, headers={"cache-control": "no-cache"})
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    said = {
+        HTTPStatus.METHOD_NOT_ALLOWED: "this path does not know that method; see /api/openapi.json",
+        HTTPStatus.NOT_FOUND: "there is nothing under this path; see /api/openapi.json",
+    }.get(status, status.description)
+    return problem_response(Problem(status, said, error.headers), request.url.path)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return problem_response(error, request.url.path)
+
+
+async def _failed(request: Request, _: Exception) -> Response:
+    # What failed is in the log (the server prints what is raised further); nothing of it goes outside.
+    problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something failed here; the log of the console says what")
+    return problem_response(problem, request.url.path)
+
+
+def serve(needs: Needs, settings: ConsoleSettings, ready: Callable[[str], None]) -> None:
+    """Serve until stopped. `ready` is called with the address once somebody can come in. Raises `InputError`."""
+    with listen(settings) as sock:
+        settings = msgspec.structs.replace(settings, port=sock.getsockname()[1])
+        app, _ = make_app(needs, settings)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
+        )
+        server = _Server(config, lambda: ready(settings.address))
+        server.run(sockets=[sock])
+
+
+def listen(settings: ConsoleSettings) -> socket.socket:
+    """A socket that listens. Raises `InputError` where the address is taken or is not this machine's."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        raise InputError(
+            f"{settings.host}:{settings.port}: {error.strerror}; allowed: an address of this machine that is free"
+        ) from None
+    return sock
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()

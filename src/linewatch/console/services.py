@@ -1,0 +1,72 @@
+"""What answers are made of: the site, the live picture, and what `app` has put behind the ports."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from linewatch.clock import Clock
+from linewatch.console.access import Throttle
+from linewatch.console.live import Live
+from linewatch.console.settings import ConsoleSettings
+from linewatch.console.watching import Watching
+from linewatch.console_ports import Acts, Audit, EvidenceRing, History, IncidentDesk, Reports, Users
+from linewatch.site.model import Site
+
+
+class Needs(NamedTuple):
+    """What the console is given from outside."""
+
+    site: Site
+    """The site, as it is described now."""
+    open_history: Callable[[], History]
+    """Opens the record to read. Raises `StoreError`."""
+    users: Users
+    """Who may come in."""
+    acts: Acts
+    """Takes people's moves to the watch."""
+    audit: Audit
+    """Takes what is to be audited to the watch."""
+    desk: IncidentDesk
+    """Which moves are allowed."""
+    clock: Clock
+    """The clock."""
+    evidence: EvidenceRing | None = None
+    """What was kept of samples and pictures; None where nothing is kept."""
+    reports: Reports | None = None
+    """Counts and rates; None where they are not built in."""
+
+
+class Services(NamedTuple):
+    """The same with what the console makes of it."""
+
+    settings: ConsoleSettings
+    """Where it listens."""
+    site: Site
+    """As in `Needs`."""
+    open_history: Callable[[], History]
+    """As in `Needs`."""
+    users: Users
+    """As in `Needs`."""
+    acts: Acts
+    """As in `Needs`."""
+    audit: Audit
+    """As in `Needs`."""
+    desk: IncidentDesk
+    """As in `Needs`."""
+    clock: Clock
+    """As in `Needs`."""
+    evidence: EvidenceRing | None
+    """As in `Needs`."""
+    reports: Reports | None
+    """As in `Needs`."""
+    live: Live
+    """What is going on now."""
+    watching: Watching
+    """Which metres are watched now."""
+    throttle: Throttle
+    """Who has guessed too often."""
+
+
+def services_of(needs: Needs, settings: ConsoleSettings) -> Services:
+    """Put together what endpoints need."""
+    live = Live(needs.site, needs.open_history, needs.audit, needs.clock)
+    return Services(settings, *needs, live, Watching(needs.site, live), Throttle())
