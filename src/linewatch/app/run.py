@@ -19,6 +19,7 @@ _KINDS: Final[dict[str, str]] = {
     "HandOver": "hand_over",
     "Incident": "incident",
     "Health": "health",
+    "Attention": "attention",
 }
 
 
@@ -144,4 +145,5 @@ def _key(record: Record) -> str:
     """Whose a derived record is."""
     if isinstance(record, Detections):
         return record.line
-    return str(getattr(record, "id", None) or getattr(record, "sensor", "") or getattr(record, "line", ""))
+    names = ("id", "sensor", "line", "seat")
+    return str(next((value for name in names if (value := getattr(record, name, ""))), ""))

@@ -6,8 +6,10 @@ Every field states its meaning; every float carries its unit in its name. Record
 
 from linewatch.records.block import Block, BlockHeader, header_of
 from linewatch.records.context import (
+    Attention,
     Clip,
     ClipRequest,
+    KnownActivity,
     KnownMover,
     SourcePosition,
     Tick,
@@ -18,7 +20,7 @@ from linewatch.records.context import (
 from linewatch.records.detection import Detection, Detections, batch_of, concatenate, order_of, quantise_batch
 from linewatch.records.health import Health, Outage
 from linewatch.records.ids import content_id, incident_id, outage_id, track_id
-from linewatch.records.incident import Incident, OperatorAct
+from linewatch.records.incident import Incident, OperatorAct, Party, interrupts, standing
 from linewatch.records.quantise import quantise, quantise_time_ns
 from linewatch.records.track import HandOver, Track
 from linewatch.records.vocabulary import ACTS, KINDS, MOVERS, SENSOR_KINDS, derive_kind
@@ -30,6 +32,7 @@ __all__ = [
     "MOVERS",
     "SCHEMA_VERSION",
     "SENSOR_KINDS",
+    "Attention",
     "Block",
     "BlockHeader",
     "Clip",
@@ -39,9 +42,11 @@ __all__ = [
     "HandOver",
     "Health",
     "Incident",
+    "KnownActivity",
     "KnownMover",
     "OperatorAct",
     "Outage",
+    "Party",
     "Record",
     "Row",
     "SourcePosition",
@@ -58,11 +63,13 @@ __all__ = [
     "from_bytes",
     "header_of",
     "incident_id",
+    "interrupts",
     "line_of_json",
     "order_of",
     "outage_id",
     "quantise",
     "quantise_batch",
     "quantise_time_ns",
+    "standing",
     "track_id",
 ]

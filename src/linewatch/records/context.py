@@ -41,6 +41,50 @@ class KnownMover(msgspec.Struct, frozen=True, tag="known_mover"):
     """Whether the source proved who it is."""
 
 
+class KnownActivity(msgspec.Struct, frozen=True, tag="known_activity"):
+    """What is planned on a stretch: a work order, a patrol plan, a corridor of wildlife. It explains; it never hides."""
+
+    id: str
+    """Number of the order, name of the plan; never a person's name."""
+    what: Literal["work", "patrol", "wildlife"]
+    """Decides which movers it may explain."""
+    line: str
+    """Line concerned."""
+    from_m: float
+    """Start of the stretch."""
+    to_m: float
+    """End of the stretch."""
+    start_ns: int
+    """From when."""
+    end_ns: int
+    """Until when; at or before `start_ns` it is called off."""
+    count: int = 1
+    """How many movers it stands for at once: the cap on what it may explain."""
+    authenticated: bool = False
+    """Whether the source proved who it is."""
+
+
+class Attention(msgspec.Struct, frozen=True, tag="attention"):
+    """How much attention the sections of a seat get from the next tick on: incident thresholds, nothing else."""
+
+    seat: str
+    """Seat concerned."""
+    time_ns: int
+    """Tick at which it was decided."""
+    flood: bool
+    """Whether the seat is in a flood."""
+    interruptions: int
+    """Interruptions within the last ten minutes, those of quiet sections included."""
+    quiet_interruptions: int
+    """Those of quiet sections among them."""
+    loud: tuple[str, ...] = ()
+    """Sections, as line/section, whose less urgent incidents are grouped from now on, in order of line and place."""
+    threshold: int = 4
+    """Least urgent priority that still interrupts from a loud section; 4 is all that ever interrupt."""
+    reason: str = ""
+    """In words."""
+
+
 class Weather(msgspec.Struct, frozen=True, tag="weather"):
     """Weather on a stretch."""
 

@@ -1,6 +1,6 @@
 """INCIDENT: what a person must deal with."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -9,6 +9,23 @@ from linewatch.records.vocabulary import Act, Assessment, Concern, Hazard, Kind,
 IncidentState = Literal[
     "raised", "acknowledged", "assessed", "responding", "returned", "shelved", "out_of_service", "closed"
 ]
+Standing = Literal["shown", "grouped", "shelved", "closed"]
+"""Where people find an incident: in the queue, behind the lead of its group, on the shelf, or done."""
+NOTE_PRIORITY: Final = 5
+"""Incidents of this priority are notes: they stand in the list, make no sound and interrupt nobody."""
+
+
+class Party(msgspec.Struct, frozen=True):
+    """One of the parties of which an incident is made up: a part of a crowd, one of several side by side."""
+
+    from_m: float
+    """Start of its stretch."""
+    to_m: float
+    """End of its stretch."""
+    count_low: int
+    """Fewest that it is."""
+    count_high: int
+    """Most that it is."""
 
 
 class Incident(msgspec.Struct, frozen=True, tag="incident"):
@@ -80,6 +97,45 @@ class Incident(msgspec.Struct, frozen=True, tag="incident"):
     """How often it was passed on because nobody acted in time."""
     merged_into: str | None = None
     """The incident that now stands for this one."""
+    group: str = ""
+    """The incident that leads its group, which is open and shown; empty where it leads one itself or stands alone."""
+    parties: tuple[Party, ...] = ()
+    """Where it is made up of several: each of them, from the start of the line on."""
+    front_m: float | None = None
+    """Distance from the line of the one who is nearest to it, positive on the approach side, where that was seen."""
+    seat: str = ""
+    """Seat that has taken it; empty where nobody has."""
+    acknowledged_ns: int | None = None
+    """When somebody first took notice of it."""
+    patrol: str = ""
+    """Call sign of the patrol that was sent; never a person's name."""
+    assigned_ns: int | None = None
+    """When a patrol was sent."""
+    accepted_ns: int | None = None
+    """When it said yes."""
+    under_way_ns: int | None = None
+    """When it set out."""
+    on_scene_ns: int | None = None
+    """When it was there."""
+    shelved_until_ns: int | None = None
+    """When the shelf gives it back, while it is there."""
+
+
+def standing(incident: Incident) -> Standing:
+    """Where people find it: raised = shown + grouped + shelved, over all that are not closed.
+
+    What is out of service is on the shelf too. What was merged is done: another incident stands for it.
+    """
+    if incident.state == "closed" or incident.merged_into is not None:
+        return "closed"
+    if incident.state in ("shelved", "out_of_service"):
+        return "shelved"
+    return "grouped" if incident.group else "shown"
+
+
+def interrupts(incident: Incident) -> bool:
+    """Whether it asks for attention: it has a line of its own in the queue and is more than a note."""
+    return incident.priority < NOTE_PRIORITY and not incident.withdrawn and standing(incident) == "shown"
 
 
 class OperatorAct(msgspec.Struct, frozen=True, tag="operator_act"):

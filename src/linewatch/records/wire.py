@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from linewatch.records.block import BlockHeader
 from linewatch.records.context import (
+    Attention,
     Clip,
     ClipRequest,
+    KnownActivity,
     KnownMover,
     SourcePosition,
     Tick,
@@ -49,6 +51,8 @@ Row = (
     | WalkTest
     | Truth
     | SourcePosition
+    | KnownActivity
+    | Attention
 )
 Record = Row | Detections
 
