@@ -1,7 +1,7 @@
 """Frames of the live feed: a length (4 bytes, big-endian), then a MessagePack map. Encoded once, whoever listens.
 
-`t` tells what a frame is: `d` detections as typed arrays (little-endian), `t` tracks, `s` state, `i` an incident (in
-a replay), `k` known movers, `w` weather, `gap` something that was left out, with the reason, and `end` the end of a replay.
+`t` tells what a frame is: `d` detections as typed arrays (little-endian), `t` tracks, `k` known movers, `w` weather,
+`s` state, `i` an incident (in a replay), `gap` something that was left out, with the reason, `end` the end of a replay.
 """
 
 from collections.abc import Iterable, Sequence

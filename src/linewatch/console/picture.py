@@ -154,10 +154,11 @@ class Picture:
         changes = Changes({}, [], set(), {})
         for read in reads:
             self.seq = read.entry.seq
-            self._take(read.entry.seq, read.record, changes)
+            self.take(read.entry.seq, read.record, changes)
         return changes
 
-    def _take(self, seq: int, record: Record, changes: Changes) -> None:
+    def take(self, seq: int, record: Record, changes: Changes) -> None:
+        """Go on by one record."""
         match record:
             case Tick():
                 self.tick = record
@@ -167,14 +168,6 @@ class Picture:
                 self.tracks[record.id] = record
             case Incident():
                 self._incident(Kept(seq, record), changes)
-            case Detections():
-                self._detections(record, changes)
-            case BlockHeader():
-                self._heard(record.sensor, self.time_ns, changes)
-            case Health():
-                if record.sensor:
-                    self.findings[record.sensor] = record
-                    self._heard(record.sensor, record.time_ns, changes)
             case Outage():
                 self._outage(seq, record, changes)
             case OperatorAct():
@@ -183,6 +176,20 @@ class Picture:
                 self.weather[f"{record.line}/{record.from_m}-{record.to_m}"] = record
             case KnownMover():
                 self.known[record.id] = record
+            case _:
+                self._sign_of_life(record, changes)
+
+    def _sign_of_life(self, record: Record, changes: Changes) -> None:
+        match record:
+            case Detections() if len(record):
+                last_ns = int(record.time_ns[-1])
+                for index in np.unique(record.sensor_index):
+                    self._heard(record.sensors[int(index)], last_ns, changes)
+            case BlockHeader():
+                self._heard(record.sensor, self.time_ns, changes)
+            case Health() if record.sensor:
+                self.findings[record.sensor] = record
+                self._heard(record.sensor, record.time_ns, changes)
             case _:
                 pass
 
@@ -202,13 +209,6 @@ class Picture:
         else:
             self.closed.pop(incident.id, None)
             self.open[incident.id] = kept
-
-    def _detections(self, batch: Detections, changes: Changes) -> None:
-        if not len(batch):
-            return
-        last_ns = int(batch.time_ns[-1])
-        for index in np.unique(batch.sensor_index):
-            self._heard(batch.sensors[int(index)], last_ns, changes)
 
     def _heard(self, sensor: str, time_ns: int, changes: Changes) -> None:
         if sensor not in self.heard_ns:
@@ -259,15 +259,15 @@ def picture_at(site: Site, history: History, seq: int) -> Picture:
     if tick is not None:
         recent = history.seq_of_tick((tick.time_ns - _HEARD_BACK_NS) // tick.period_ns)
     for read in decoded(_until(history.entries(kinds=("outage", "act")), seq)):
-        picture._take(read.entry.seq, read.record, nothing)  # noqa: SLF001 - same module: a picture being begun
+        picture.take(read.entry.seq, read.record, nothing)
     for read in decoded(_until(history.entries(kinds=("arrival", "detections"), from_seq=recent), seq)):
-        picture._take(read.entry.seq, read.record, nothing)  # noqa: SLF001
+        picture.take(read.entry.seq, read.record, nothing)
     for at_seq, incident in history.incident_versions(seq):
-        picture._take(at_seq, incident, nothing)  # noqa: SLF001
+        picture.take(at_seq, incident, nothing)
     if tick is not None:
         picture.tick = tick
         for read in decoded(_until(history.entries(kinds=("track",), from_seq=history.seq_of_tick(tick.index)), seq)):
-            picture._take(read.entry.seq, read.record, nothing)  # noqa: SLF001
+            picture.take(read.entry.seq, read.record, nothing)
     picture.seq = seq
     return picture
 
