@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from linewatch.app.detectors import detectors_for
 from linewatch.app.settings import Settings, checked_settings, settings_id
-from linewatch.detect.vibration import VibrationStep
 from linewatch.health.watch import HealthStep
 from linewatch.incident.step import IncidentStep
 from linewatch.ports import AnyStep, Item
@@ -46,7 +46,7 @@ class Pipeline:
         self.site = site
         self.settings = settings
         self.settings_id = settings_id(settings, site)
-        self.detectors: dict[str, VibrationStep] = {}
+        self._detectors: dict[str, tuple[AnyStep, ...]] = {}
         self.trackers = {
             (line.id, section.name): TrackStep(
                 site, line.id, section.name, checked_settings(section.settings, "", "", settings)[0].track
@@ -81,15 +81,16 @@ class Pipeline:
 
     def thaw_signals(self, raw: Mapping[str, bytes]) -> States:
         """Detector states again."""
-        return {key: thaw(data, self.detector(key).state_type) for key, data in raw.items()}
+        steps = {step.key: step for key in raw for step in self.detectors(key.removesuffix("/moving"))}
+        return {key: thaw(data, steps[key].state_type) for key, data in raw.items()}
 
     # --- steps ------------------------------------------------------------------------------------------------
 
-    def detector(self, sensor_id: str) -> VibrationStep:
-        """The detector of one sensor, made when it is first heard."""
-        if sensor_id not in self.detectors:
-            self.detectors[sensor_id] = VibrationStep(self.site.sensor(sensor_id), self.settings.vibration)
-        return self.detectors[sensor_id]
+    def detectors(self, sensor_id: str) -> tuple[AnyStep, ...]:
+        """The detectors of one sensor, made when it is first heard."""
+        if sensor_id not in self._detectors:
+            self._detectors[sensor_id] = detectors_for(self.site, self.site.sensor(sensor_id), self.settings)
+        return self._detectors[sensor_id]
 
     def detect(
         self, states: States, source: str, blocks: Sequence[Block], tick: Tick
@@ -98,11 +99,10 @@ class Pipeline:
         states = dict(states)
         inputs = [Input("arrival", source, header_of(block)) for block in blocks]
         for sensor_id in sorted({block.sensor for block in blocks}):
-            step = self.detector(sensor_id)
-            state = states.get(sensor_id) or step.initial()
             mine = [block for block in blocks if block.sensor == sensor_id]
-            states[sensor_id], felt = step.step(state, mine, tick)  # type: ignore[arg-type]  # state of this step
-            inputs += [Input("detections", sensor_id, record) for record in felt]
+            for step in self.detectors(sensor_id):
+                states[step.key], felt = step.step(states.get(step.key) or step.initial(), mine, tick)
+                inputs += [Input("detections", sensor_id, record) for record in felt]
         return states, tuple(inputs)
 
     def decide(self, states: States, inputs: Sequence[Input], tick: Tick) -> tuple[States, tuple[Record, ...]]:

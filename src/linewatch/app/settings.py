@@ -6,7 +6,13 @@ from typing import Any
 
 import msgspec
 
+from linewatch.detect.classify import ClassifySettings
+from linewatch.detect.geophone import GeophoneSettings
+from linewatch.detect.link import LinkSettings
+from linewatch.detect.pir import PirSettings
+from linewatch.detect.street import RoadSettings
 from linewatch.detect.vibration import VibrationSettings
+from linewatch.detect.video import VideoSettings
 from linewatch.errors import Problem, SiteError
 from linewatch.health.watch import HealthSettings
 from linewatch.incident.policy import IncidentSettings
@@ -32,7 +38,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tick: TickSettings = TickSettings()
     """Time."""
     vibration: VibrationSettings = VibrationSettings()
-    """Detectors of fibre, fence cable and geophones."""
+    """Detectors of fibres and fence cables."""
+    classify: ClassifySettings = ClassifySettings()
+    """What fence cables tell acts apart by."""
+    roads: RoadSettings = RoadSettings()
+    """Vehicles along fibres."""
+    geophone: GeophoneSettings = GeophoneSettings()
+    """Detectors of geophones."""
+    pir: PirSettings = PirSettings()
+    """Detectors of infra-red sensors that give their waveform."""
+    link: LinkSettings = LinkSettings()
+    """Detectors of microwave and radio links that give their signal strength."""
+    video: VideoSettings = VideoSettings()
+    """Detectors of cameras whose pictures come in."""
     track: TrackSettings = TrackSettings()
     """Trackers."""
     health: HealthSettings = HealthSettings()

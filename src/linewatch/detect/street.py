@@ -62,6 +62,15 @@ class _Part(msgspec.Struct):
     lines: SlantState
 
 
+class RoadSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Roads beside a buried fibre."""
+
+    watched: bool = False
+    """Whether fibres also look for vehicles that drive along them."""
+    slant: SlantSettings = SlantSettings()
+    """How they are found."""
+
+
 class MovingSourceState(msgspec.Struct):
     """What the step carries."""
 
