@@ -16,24 +16,36 @@ ARGS   ?=
 RUN_STAMP := $(VENV)/.set-up-run
 DEV_STAMP := $(VENV)/.set-up-dev
 
-.PHONY: setup run test check format bench fuzz lock clean help
+# The console's page, made by hatch_build.py with the Node.js that the build group of the locks brings.
+WEB      := src/linewatch/console/web
+PAGE     := $(WEB)/dist/index.html
+PAGE_IS_MADE_FROM := $(wildcard $(WEB)/*.json $(WEB)/*.ts $(WEB)/*.js $(WEB)/index.html) \
+                     $(shell find $(WEB)/src $(WEB)/scripts -type f 2>/dev/null)
+NPM      := $(BIN)/python hatch_build.py npm
+
+.PHONY: setup run page test check format bench fuzz lock clean help
 
 help:           ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
 
 setup: $(DEV_STAMP)  ## make .venv with everything that developing and benchmarking need
 
-run: $(RUN_STAMP)  ## set up what running needs, then show the demonstration
+run: $(RUN_STAMP) $(PAGE)  ## set up what running needs, then show the demonstration
 	$(BIN)/linewatch demo $(ARGS)
 
-test: $(DEV_STAMP)  ## run all tests
+page: $(RUN_STAMP) $(PAGE)  ## make the console's page, where it is older than its sources
+
+test: $(DEV_STAMP) $(PAGE)  ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(DEV_STAMP)  ## lint, formatting, types and import contracts
+check: $(DEV_STAMP)  ## lint, formatting, types, import contracts; the console's page: types, lint, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM) run --silent check
+	$(NPM) run --silent lint
+	$(NPM) test --silent
 
 format: $(DEV_STAMP)  ## put the code into the house's form
 	$(BIN)/ruff format .
@@ -52,12 +64,18 @@ lock:           ## pin anew (needs uv; add `UPGRADE=--upgrade` to take newer ver
 	$(UV) $(LOCK) --constraint requirements/dev.lock --output-file requirements/run.lock pyproject.toml
 
 clean:          ## remove what tools and set-up made, the virtual environment included
+	rm -rf $(WEB)/node_modules $(WEB)/dist $(WEB)/public/basemap.json
 	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Linewatch needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (choose another with PYTHON=...)")'
 	$(PYTHON) -m venv $(VENV)
+
+# Set-up makes the page too (the build hook); this rule is for sources that were edited or pulled since.
+$(PAGE): $(PAGE_IS_MADE_FROM) | $(RUN_STAMP)
+	$(BIN)/python hatch_build.py build
+	touch $(PAGE)
 
 $(DEV_STAMP): requirements/dev.lock pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --requirement requirements/dev.lock

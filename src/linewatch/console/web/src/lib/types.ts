@@ -1,0 +1,196 @@
+// What the console's server says, field for field (docs/console-api.md). Times are milliseconds since 1970, UTC.
+
+export type Priority = 1 | 2 | 3 | 4 | 5;
+
+export interface Incident {
+  id: string;
+  line: string;
+  section: string;
+  kind: string;
+  mover: string;
+  act: string;
+  concern: string;
+  priority: number;
+  state: string;
+  reason: string;
+  place: string;
+  chainage_m: number;
+  chainage_sigma_m: number;
+  from_m: number;
+  to_m: number;
+  count_low: number;
+  count_high: number;
+  raised_ms: number;
+  updated_ms: number;
+  closed_ms: number | null;
+  assessment: string;
+  outcome: string;
+  hazards: string[];
+  owner: string | null;
+  seat: string | null;
+  /** Id of the lead it is counted under, where it is one of a group. */
+  group: string | null;
+  sensors: string[];
+  late: boolean;
+  thumb_url?: string | null;
+  exposure?: Record<string, unknown> | null;
+}
+
+export interface TimelineEntry {
+  time_ms: number;
+  what: string;
+  person?: string | null;
+  role?: string | null;
+  reason?: string | null;
+}
+
+export interface AllowedMove {
+  move: string;
+  label: string;
+  needs_reason: boolean;
+  undo_s: number;
+}
+
+export interface IncidentDetail extends Incident {
+  timeline: TimelineEntry[];
+  allowed: AllowedMove[];
+  sensors_saw: (string | { id: string; kind?: string })[];
+  sensors_should: { id: string; kind: string; why: string }[];
+  cameras: { id: string; distance_m: number; blinded: boolean; view_url: string | null }[];
+  evidence: { id: string; kind: string; title: string; url: string }[];
+  position: { lon: number; lat: number; mgrs?: string } | null;
+  checklist: (string | { text: string; done?: boolean })[];
+}
+
+export interface Counts {
+  raised: number;
+  shown: number;
+  grouped: number;
+  shelved: number;
+}
+
+export interface IncidentList extends Counts {
+  incidents: Incident[];
+}
+
+export interface SourceState {
+  id?: string;
+  name?: string;
+  state?: string;
+  why?: string;
+  lag_s?: number;
+}
+
+export interface LiveState extends Counts {
+  tick_ms: number;
+  watermark_ms: number;
+  now_ms: number;
+  lag_s: number;
+  sources: SourceState[];
+  watch: 'up' | 'down';
+}
+
+export interface Me {
+  name: string;
+  role: string;
+  seat: string | null;
+  csrf: string;
+  must_change_password: boolean;
+  run: string;
+  site: { name: string; timezone: string };
+  locale: string | null;
+}
+
+export interface Place {
+  name: string;
+  kind: string;
+  chainage_m: number;
+  lon: number;
+  lat: number;
+}
+
+export interface LineShape {
+  id: string;
+  length_m: number;
+  /** Vertices as lon, lat, chainage in metres. */
+  geometry: [number, number, number][];
+  sections: { name: string; from_m: number; to_m: number }[];
+  places: Place[];
+}
+
+export interface Site {
+  name: string;
+  timezone: string;
+  outside: string;
+  lines: LineShape[];
+}
+
+export type SensorState = 'ok' | 'degraded' | 'out' | 'unknown';
+
+export interface SensorColumns {
+  id: string[];
+  kind: string[];
+  line: string[];
+  from_m: number[];
+  to_m: number[];
+  lon: (number | null)[];
+  lat: (number | null)[];
+  state: SensorState[];
+  cabinet: (string | null)[];
+}
+
+export interface Coverage {
+  line: string;
+  from_m: number;
+  to_m: number;
+  pd: number[];
+  watched: boolean[];
+  basis: string;
+  gaps: { from_m: number; to_m: number; why: string }[];
+  weakest_km: number | { from_m: number; pd: number } | null;
+  unwatched_m: number;
+}
+
+export interface Health {
+  sensors: { id: string; kind: string; state: SensorState; why: string; since_ms: number | null; last_heard_ms: number | null }[];
+  outages: { line: string; from_m: number; to_m: number; why: string; since_ms: number; partial: boolean }[];
+  sources: SourceState[];
+  repair: unknown[];
+}
+
+export interface Track {
+  id: string;
+  line: string;
+  chainage_m: number;
+  offset_m: number;
+  speed_mps: number;
+  from_m: number;
+  to_m: number;
+  sigma_m: number;
+  mover: string;
+  count_low: number;
+  count_high: number;
+  known: boolean;
+  life: string;
+  lon: number;
+  lat: number;
+}
+
+export interface KnownMover {
+  id: string;
+  what: string;
+  line: string;
+  chainage_m: number;
+  authenticated: boolean;
+}
+
+export interface ActEvent {
+  seq: number;
+  incident: string;
+  move: string;
+  person: string;
+  role: string;
+  seat: string;
+  time_ms: number;
+  reason: string;
+}

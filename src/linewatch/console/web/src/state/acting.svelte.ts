@@ -1,0 +1,88 @@
+// Moves on incidents: ask, tell what came of it, and offer to take it back while that is allowed.
+import { post, Problem } from '../lib/api';
+import type { AllowedMove, Incident } from '../lib/types';
+import { incidents } from './incidents.svelte';
+import { t, word } from './settings.svelte';
+
+export interface MoveValues {
+  reason?: string;
+  assessment?: string;
+  assessment_cause?: string;
+  outcome?: string;
+  hazards?: string[];
+  until_ms?: number;
+  patrol?: string;
+}
+
+export interface Toast {
+  key: number;
+  text: string;
+  bad: boolean;
+  /** What the offer to undo would take back, and until when (ms of this page). */
+  undo?: { id: string; until: number };
+}
+
+const STAY_MS = 6000;
+
+class Acting {
+  toasts = $state.raw<Toast[]>([]);
+  /** Counts up after every answered move: whoever shows a detail reads it anew. */
+  version = $state(0);
+  /** Move whose form is open in the panel. */
+  form = $state('');
+  busy = $state(false);
+  private next = 1;
+
+  say(text: string, bad = false, undo?: Toast['undo']): void {
+    const toast: Toast = { key: this.next++, text, bad, undo };
+    this.toasts = [...this.toasts, toast].slice(-4);
+    const stay = undo ? Math.max(0, undo.until - Date.now()) : bad ? STAY_MS * 2 : STAY_MS;
+    setTimeout(() => this.drop(toast.key), stay);
+  }
+
+  drop(key: number): void {
+    this.toasts = this.toasts.filter((x) => x.key !== key);
+  }
+
+  async move(id: string, move: Pick<AllowedMove, 'move' | 'undo_s'>, values: MoveValues = {}): Promise<boolean> {
+    if (this.busy) return false;
+    this.busy = true;
+    try {
+      const answer = await post<{ seq: number; incident: Incident }>(`incidents/${encodeURIComponent(id)}/moves`, {
+        move: move.move,
+        ...values,
+      });
+      if (answer?.incident) incidents.take(answer.incident);
+      this.form = '';
+      const undo = move.undo_s > 0 ? { id, until: Date.now() + move.undo_s * 1000 } : undefined;
+      this.say(t('move.done', { move: word('do', move.move) }), false, undo);
+      return true;
+    } catch (error) {
+      const why = error instanceof Problem && error.status === 0 ? t('app.unreachable') : (error as Error).message;
+      this.say(t('move.refused', { why }), true);
+      return false;
+    } finally {
+      this.busy = false;
+      this.version++;
+    }
+  }
+
+  /** Takes back the newest move that can still be taken back. */
+  async undo(): Promise<void> {
+    const toast = this.toasts.findLast((x) => x.undo && x.undo.until > Date.now());
+    if (!toast?.undo) return;
+    this.drop(toast.key);
+    try {
+      const path = `incidents/${encodeURIComponent(toast.undo.id)}/moves`;
+      const answer = await post<{ incident: Incident }>(path, { move: 'undo' });
+      if (answer?.incident) incidents.take(answer.incident);
+      this.say(t('move.undone'));
+    } catch (error) {
+      this.say(t('move.refused', { why: (error as Error).message }), true);
+    } finally {
+      this.version++;
+    }
+  }
+}
+
+export const acting = new Acting();

@@ -1,0 +1,75 @@
+// The incidents that the page knows. The server's list is read once, then events keep it current.
+import { get } from '../lib/api';
+import { queueOrder } from '../lib/queue';
+import type { Counts, Incident, IncidentList } from '../lib/types';
+
+/** Closed incidents stay in sight for a moment, so that a row does not vanish under the hand. */
+const KEEP_CLOSED_MS = 15_000;
+const FLUSH_MS = 60;
+
+class Incidents {
+  /** Open incidents in the order of the queue. */
+  queue = $state.raw<Incident[]>([]);
+  /** Every incident held, by id. */
+  all = $state.raw<Map<string, Incident>>(new Map());
+  loaded = $state(false);
+  trouble = $state('');
+  counts = $state.raw<Counts | null>(null);
+
+  private readonly held = new Map<string, Incident>();
+  private readonly closedAt = new Map<string, number>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  async load(): Promise<void> {
+    try {
+      const list = await get<IncidentList>('incidents?state=open&limit=2000');
+      this.held.clear();
+      for (const incident of list.incidents) this.held.set(incident.id, incident);
+      this.counts = list;
+      this.trouble = '';
+      this.loaded = true;
+      this.flush();
+    } catch (error) {
+      this.trouble = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  take(incident: Incident): void {
+    const before = this.held.get(incident.id);
+    if (before && before.updated_ms > incident.updated_ms) return; // an older version came late
+    if (incident.state === 'closed') {
+      if (before && !this.closedAt.has(incident.id)) this.closedAt.set(incident.id, Date.now());
+      if (!before) return;
+    } else {
+      this.closedAt.delete(incident.id);
+    }
+    this.held.set(incident.id, incident);
+    this.timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+  }
+
+  get(id: string): Incident | undefined {
+    return this.all.get(id);
+  }
+
+  /** Drops what was closed a while ago; called once a second. */
+  sweep(): void {
+    const now = Date.now();
+    let gone = false;
+    for (const [id, since] of this.closedAt) {
+      if (now - since < KEEP_CLOSED_MS) continue;
+      this.closedAt.delete(id);
+      this.held.delete(id);
+      gone = true;
+    }
+    if (gone) this.flush();
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.all = new Map(this.held);
+    this.queue = queueOrder([...this.held.values()]);
+  }
+}
+
+export const incidents = new Incidents();

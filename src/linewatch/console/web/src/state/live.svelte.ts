@@ -1,0 +1,149 @@
+// The live streams: state once a second, incidents as they come, detections and tracks to whoever draws them.
+import { followEvents, followFeed, type DetectionFrame } from '../lib/follow';
+import { countsAgree } from '../lib/queue';
+import type { ActEvent, Incident, KnownMover, LiveState, SensorState, Track } from '../lib/types';
+import { incidents } from './incidents.svelte';
+import { session } from './session.svelte';
+
+/** A heartbeat is due every second; after this long without one the page says that it is stale (the bar must stand within 3 s). */
+const STALE_AFTER_MS = 2400;
+const LOOK_EVERY_MS = 200;
+const LAG_LIMIT_S = 5;
+/** The counters may differ while an event is on its way; this long, and the list is read anew. */
+const DISAGREE_MS = 2500;
+
+export interface Watcher {
+  detections?(frame: DetectionFrame): void;
+  tracks?(tick_ms: number, tracks: Track[]): void;
+  known?(tick_ms: number, movers: KnownMover[]): void;
+  gap?(why: string): void;
+  advance?(tick_ms: number): void;
+}
+
+class Live {
+  state = $state.raw<LiveState | null>(null);
+  /** Seconds since the last sign of life, while stale; 0 while fresh. */
+  stale_s = $state(0);
+  feedUp = $state(false);
+  eventsUp = $state(false);
+  /** The site's own time, for ages: the server's clock, carried on by the page's between heartbeats. */
+  now_ms = $state(Date.now());
+  disagree = $state(false);
+  gap = $state.raw<{ why: string; at: number } | null>(null);
+  acts = $state.raw<ActEvent[]>([]);
+  sensors = $state.raw<{ id: string; state: SensorState; why: string } | null>(null);
+  coverageVersion = $state(0);
+  tracks = 0;
+
+  private watchers = new Set<Watcher>();
+  private lastSign = performance.now();
+  private skew = 0;
+  private disagreeSince = 0;
+  private reloads = 0;
+  private stops: (() => void)[] = [];
+  onSensor: (id: string, state: SensorState, why: string) => void = () => {};
+
+  watch(watcher: Watcher): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** Whether what is on the screen can be trusted to be now. */
+  get trouble(): '' | 'stale' | 'watch_down' | 'lagging' {
+    if (this.stale_s > 0) return 'stale';
+    if (this.state?.watch === 'down') return 'watch_down';
+    if ((this.state?.lag_s ?? 0) > LAG_LIMIT_S) return 'lagging';
+    return '';
+  }
+
+  start(): void {
+    this.stop();
+    this.lastSign = performance.now();
+    const feed = followFeed(
+      './api/feed',
+      {
+        detections: (f) => this.watchers.forEach((w) => w.detections?.(f)),
+        tracks: (tick, tracks) => {
+          this.tracks = tracks.length;
+          this.watchers.forEach((w) => w.tracks?.(tick, tracks));
+        },
+        known: (tick, movers) => this.watchers.forEach((w) => w.known?.(tick, movers)),
+        gap: (why) => {
+          this.gap = { why, at: Date.now() };
+          this.watchers.forEach((w) => w.gap?.(why));
+        },
+        state: (s) => this.heartbeat(s),
+        connected: (yes) => (this.feedUp = yes),
+      },
+      session.me?.run ?? '',
+    );
+    const events = followEvents('./api/events', {
+      event: (e) => this.event(e.event, e.data),
+      connected: (yes, again) => {
+        this.eventsUp = yes;
+        if (yes && again) void incidents.load();
+      },
+      refused: (status) => {
+        if (status === 401) session.me = null;
+      },
+    });
+    const look = setInterval(() => this.look(), LOOK_EVERY_MS);
+    const second = setInterval(() => incidents.sweep(), 1000);
+    this.stops = [feed, events, () => clearInterval(look), () => clearInterval(second)];
+    void incidents.load();
+  }
+
+  stop(): void {
+    this.stops.forEach((stop) => stop());
+    this.stops = [];
+  }
+
+  private event(name: string, data: string): void {
+    const value: unknown = JSON.parse(data);
+    if (name === 'incident') incidents.take(value as Incident);
+    else if (name === 'state') this.heartbeat(value as LiveState);
+    else if (name === 'sensor') {
+      const s = value as { id: string; state: SensorState; why: string };
+      this.onSensor(s.id, s.state, s.why);
+      this.sensors = s;
+    } else if (name === 'coverage') this.coverageVersion++;
+    else if (name === 'act') this.acts = [value as ActEvent, ...this.acts].slice(0, 50);
+  }
+
+  private heartbeat(state: LiveState): void {
+    this.lastSign = performance.now();
+    this.skew = state.now_ms - Date.now();
+    this.state = state;
+    incidents.counts = state;
+    this.watchers.forEach((w) => w.advance?.(state.now_ms));
+    if (this.stale_s !== 0) this.stale_s = 0;
+    this.compare(state);
+  }
+
+  private compare(state: LiveState): void {
+    const rows = incidents.queue.filter((i) => i.state !== 'closed').length;
+    if (!incidents.loaded || countsAgree(state, rows)) {
+      this.disagreeSince = 0;
+      this.disagree = false;
+      this.reloads = 0;
+      return;
+    }
+    const now = performance.now();
+    this.disagreeSince ||= now;
+    if (now - this.disagreeSince < DISAGREE_MS) return;
+    this.disagreeSince = now;
+    // Reading the list anew mends a page that missed something; where that does not help, the bar says so.
+    if (this.reloads++ > 0) this.disagree = true;
+    void incidents.load();
+  }
+
+  private look(): void {
+    const silent = performance.now() - this.lastSign;
+    const stale = silent > STALE_AFTER_MS ? Math.round(silent / 1000) : 0;
+    if (stale !== this.stale_s) this.stale_s = stale;
+    const now = Date.now() + this.skew;
+    if (Math.floor(now / 1000) !== Math.floor(this.now_ms / 1000)) this.now_ms = now;
+  }
+}
+
+export const live = new Live();
