@@ -75,6 +75,11 @@ class Displacement(msgspec.Struct, frozen=True):
     words: str
     """The answer."""
 
+    @property
+    def sure(self) -> bool:
+        """Whether more moved than chance would explain."""
+        return self.p < SURE_P and self.moved_fraction > self.chance_fraction
+
 
 class Change(msgspec.Struct, frozen=True):
     """A day on which the rate changed for good."""
@@ -169,12 +174,13 @@ def displacement_of(daily: Daily, trend: Trend, most: int = 5, seed: int = 0) ->
     gained = sorted((r for r in sure if r[2].ratio > trend.ratio.ratio), key=lambda r: -r[2].ratio)[:most]
     lost = sorted((r for r in sure if r[2].ratio < trend.ratio.ratio), key=lambda r: r[2].ratio)[:most]
     chance = float(np.quantile(shuffled, 0.95))
+    found = Displacement(moved, chance, p, tuple(gained), tuple(lost), "")
     words = (
         f"{100 * moved:.0f} % of attempts lie in other sections than before (p = {p:.2g})."
-        if p < SURE_P and moved > chance
+        if found.sure
         else f"No displacement that chance would not make as well ({100 * moved:.0f} %, p = {p:.2g})."
     )
-    return Displacement(moved, chance, p, tuple(gained), tuple(lost), words)
+    return msgspec.structs.replace(found, words=words)
 
 
 def changes_of(daily: Daily) -> tuple[Change, ...]:
