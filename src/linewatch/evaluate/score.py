@@ -43,6 +43,8 @@ class _Case(msgspec.Struct, frozen=True):
     """The last version of each."""
     first: dict[str, Incident]
     """The first version of each: how it was when it was raised."""
+    called: frozenset[str]
+    """Incidents that called somebody in any version: as more than a note, and not as something harmless."""
     truth: tuple[Truth, ...]
     matches: Matches
     start_ns: int
@@ -73,11 +75,16 @@ def score(
     for incident in sorted(incidents, key=lambda i: (i.updated_ns, i.id)):
         first.setdefault(incident.id, incident)
         last[incident.id] = incident
-    standing = tuple(sorted((i for i in last.values() if not i.withdrawn), key=lambda i: (i.raised_ns, i.id)))
+    standing = tuple(
+        sorted(
+            (i for i in last.values() if not i.withdrawn and i.merged_into is None), key=lambda i: (i.raised_ns, i.id)
+        )
+    )
     start_ns, end_ns = span_ns or _hull(standing, truth)
     watched_km = _line_km(site) if watched_km is None else watched_km
     matches = match(standing, truth, settings.gates, first)
-    case = _Case(site, settings, standing, first, tuple(truth), matches, start_ns, end_ns, watched_km)
+    called = frozenset(i.id for i in incidents if interrupts(i) and i.kind not in _HARMLESS_KINDS)
+    case = _Case(site, settings, standing, first, called, tuple(truth), matches, start_ns, end_ns, watched_km)
     return {
         "span_s": (end_ns - start_ns) / 1e9,
         "watched_km": watched_km,
@@ -132,7 +139,7 @@ def _pd(case: _Case) -> dict[str, Any]:
 
 
 def _alarms(case: _Case) -> dict[str, Any]:
-    """Alarms that should not have interrupted anybody, per km and day.
+    """Alarms that should not have interrupted anybody, per km and day, whatever became of them afterwards.
 
     *False*: no event explains it (gusts, rain and electronics are no events, so they are counted here). *Nuisance*: its
     main event is harmless, and it was not called so. `nuisance_km_day` is both together: what operators see.
@@ -142,7 +149,7 @@ def _alarms(case: _Case) -> dict[str, Any]:
         main = case.matches.main_event[number]
         if main is not None and not harmless(case.truth[main]):
             continue
-        called_harmless = incident.kind in _HARMLESS_KINDS or not interrupts(incident)
+        called_harmless = incident.id not in case.called
         if main is None:
             unexplained += not called_harmless
             notes += called_harmless
