@@ -9,6 +9,7 @@ from linewatch.records import Incident, Track, quantise
 
 _LEAST_DETECTIONS: Final = 5
 """A track younger than this may be a second one of somebody who is counted already."""
+_PEOPLE: Final = frozenset({"person", "group", "unknown"})
 _SETTLES_NS: Final = 10_000_000_000
 """For so long after it was raised an incident's size follows what is known; later it only grows."""
 
@@ -72,3 +73,20 @@ def sized(incident: Incident, parts: Mapping[str, Part], tick_ns: int) -> Incide
         changes |= {"count_low": all_.count_low, "count_high": all_.count_high}
     new = quantise(msgspec.structs.replace(incident, **changes))
     return incident if new == incident else msgspec.structs.replace(new, updated_ns=tick_ns)
+
+
+def of_one_crowd(older: Incident, younger: Incident, gap_m: float) -> bool:
+    """Whether a younger incident, that nobody has taken yet, has turned out to be part of an older one's crowd."""
+    if younger.line != older.line or younger.concern != "none" or younger.state not in ("raised", "returned"):
+        return False
+    if {older.mover, younger.mover} - _PEOPLE:
+        return False
+    return max(younger.from_m - older.to_m, older.from_m - younger.to_m) <= gap_m
+
+
+def taken_in(younger: Incident, older: Incident, tick_ns: int) -> Incident:
+    """The younger incident, which the older one now stands for."""
+    reason = f"part of the crowd of incident {older.id}; {younger.reason}"
+    return msgspec.structs.replace(
+        younger, merged_into=older.id, state="closed", closed_ns=tick_ns, updated_ns=tick_ns, reason=reason
+    )

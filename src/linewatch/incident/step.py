@@ -4,7 +4,7 @@ import msgspec
 
 from linewatch.incident import policy
 from linewatch.incident.lifecycle import Refusal, apply_act, apply_system_move
-from linewatch.incident.party import Part, part_of, sized
+from linewatch.incident.party import Part, of_one_crowd, part_of, sized, taken_in
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.welfare import Vigil, concern, raised, watched
 from linewatch.incident.witnesses import Witnesses
@@ -79,6 +79,7 @@ class IncidentStep:
                 state.trusted[item.id] = item.time_ns
             elif isinstance(item, Weather):
                 state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
+        self._gather_crowds(state, tick)
         self._raise_outages(state, tick)
         self._look_after(state, tick)
         self._return_to_normal(state, tick)
@@ -140,6 +141,26 @@ class IncidentStep:
             parts[track.id] = part_of(track)
         state.parts[incident] = parts
         return parts
+
+    def _gather_crowds(self, state: IncidentStepState, tick: Tick) -> None:
+        """Crowds that have grown together are one event: the older incident stands for them."""
+        live = [key for key in state.incidents if state.parts.get(key)]
+        crowds = {key for key in live if state.incidents[key].count_high >= self.settings.crowd_count}
+        for place, older in enumerate(live if crowds else ()):
+            for younger in live[place + 1 :]:
+                first, second = state.incidents[older], state.incidents[younger]
+                if not crowds & {older, younger} or "closed" in (first.state, second.state):
+                    continue
+                if of_one_crowd(first, second, self.settings.join_gap_m):
+                    self._take_in(state, first, second, tick)
+
+    def _take_in(self, state: IncidentStepState, older: Incident, younger: Incident, tick: Tick) -> None:
+        state.incidents[younger.id] = taken_in(younger, older, tick.time_ns)
+        parts = state.parts.pop(younger.id)
+        state.by_track |= dict.fromkeys(parts, older.id)
+        state.parts[older.id] = {**state.parts[older.id], **parts}
+        merged = msgspec.structs.replace(older, tracks=(*older.tracks, *parts), updated_ns=tick.time_ns)
+        state.incidents[older.id] = sized(merged, state.parts[older.id], tick.time_ns)
 
     def _parent(self, state: IncidentStepState, track: Track) -> str | None:
         """The incident of a track that this one was split from: its history stays with the event."""

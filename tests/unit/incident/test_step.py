@@ -186,3 +186,14 @@ def test_people_walking_side_by_side_are_one_event_and_counted_together() -> Non
         watch.at(at, track(at, detections=20), track(at, name="t2", from_m=161.0, to_m=163.0, detections=20))
     assert watch.only.count_low == 2
     assert (watch.only.from_m, watch.only.to_m) == (140.0, 163.0)
+
+
+def test_crowds_that_grow_together_become_one_incident() -> None:
+    crowd = {"detections": 20, "count_low": 8, "count_high": 20}
+    left, right = track(1, **crowd), track(1, name="t2", from_m=260.0, to_m=280.0, chainage_m=270.0, **crowd)
+    watch = Watch().at(1, left, right)
+    watch.at(2, msgspec.structs.replace(left, to_m=250.0))
+    older, younger = watch.incidents.values()
+    assert (younger.merged_into, younger.state) == (older.id, "closed")
+    assert (older.from_m, older.to_m, older.count_low, older.count_high) == (140.0, 280.0, 16, 40)
+    assert watch.at(3, msgspec.structs.replace(right, to_m=285.0)).incidents[older.id].to_m == 285.0
