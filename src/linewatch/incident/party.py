@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from linewatch.records import Incident, Track, quantise
+from linewatch.records import Incident, Party, Track, quantise
 
 _LEAST_DETECTIONS: Final = 5
 """A track younger than this may be a second one of somebody who is counted already."""
@@ -27,35 +27,47 @@ class Part(msgspec.Struct, frozen=True):
     """Upper end of that interval."""
     sure: bool
     """Whether it is old enough to be counted beside others."""
+    offset_m: float | None = None
+    """Its distance from the line, where known."""
 
 
 def part_of(track: Track) -> Part:
     """What a track adds to its incident."""
     sure = track.detections >= _LEAST_DETECTIONS
-    return Part(track.from_m, track.to_m, max(track.count_low, 1), max(track.count_high, 1), sure)
+    return Part(track.from_m, track.to_m, max(track.count_low, 1), max(track.count_high, 1), sure, track.offset_m)
 
 
-def whole(parts: Mapping[str, Part]) -> Part:
-    """All parts together: their hull, and their number.
+def heaps(parts: Mapping[str, Part]) -> tuple[Party, ...]:
+    """The sub-groups of several parts, from the start of the line on.
 
     Parts that overlap may be the same people, seen as a crowd by one sensor and one by one by another: of each such
-    heap the largest part counts, and at most as many as there are parts where that is more. Heaps add up.
+    heap the largest part counts, and at most as many as there are parts where that is more.
     """
-    counted = sorted(part.from_m for part in parts.values())
-    sure = sorted((p for p in parts.values() if p.sure), key=lambda p: (p.from_m, p.to_m, p.count_high))
-    low = high = heap_low = heap_high = size = 0
+    gathered: list[list[Part]] = []
     end_m = float("-inf")
-    for part in sure:
+    for part in sorted((p for p in parts.values() if p.sure), key=lambda p: (p.from_m, p.to_m, p.count_high)):
         if part.from_m > end_m:
-            low, high = low + heap_low, high + max(heap_high, size)
-            heap_low = heap_high = size = 0
-        heap_low, heap_high = max(heap_low, part.count_low), max(heap_high, part.count_high)
-        size, end_m = size + 1, max(end_m, part.to_m)
-    low, high = low + heap_low, high + max(heap_high, size)
-    if not sure:
-        low = max(part.count_low for part in parts.values())
-        high = max(part.count_high for part in parts.values())
-    return Part(counted[0], max(part.to_m for part in parts.values()), low, high, bool(sure))
+            gathered.append([])
+        gathered[-1].append(part)
+        end_m = max(end_m, part.to_m)
+    return tuple(
+        Party(
+            from_m=heap[0].from_m,
+            to_m=max(part.to_m for part in heap),
+            count_low=max(part.count_low for part in heap),
+            count_high=max(len(heap), *(part.count_high for part in heap)),
+        )
+        for heap in gathered
+    )
+
+
+def whole(parts: Mapping[str, Part], sub_groups: tuple[Party, ...]) -> Part:
+    """All parts together: their hull, and their number, which is the sum of the sub-groups'."""
+    from_m, to_m = min(part.from_m for part in parts.values()), max(part.to_m for part in parts.values())
+    offsets_m = [part.offset_m for part in parts.values() if part.offset_m is not None]
+    low = sum(party.count_low for party in sub_groups) or max(part.count_low for part in parts.values())
+    high = sum(party.count_high for party in sub_groups) or max(part.count_high for part in parts.values())
+    return Part(from_m, to_m, low, high, bool(sub_groups), min(offsets_m, default=None))
 
 
 def sized(incident: Incident, parts: Mapping[str, Part], tick_ns: int) -> Incident:
@@ -65,8 +77,9 @@ def sized(incident: Incident, parts: Mapping[str, Part], tick_ns: int) -> Incide
     """
     if not parts:
         return incident
-    all_ = whole(parts)
-    changes: dict[str, float | int] = {}
+    sub_groups = heaps(parts)
+    all_ = whole(parts, sub_groups)
+    changes: dict[str, object] = {"parties": sub_groups if len(sub_groups) > 1 else (), "front_m": all_.offset_m}
     if len(parts) > 1:
         changes |= {"from_m": all_.from_m, "to_m": all_.to_m, "chainage_m": (all_.from_m + all_.to_m) / 2.0}
     if tick_ns - incident.raised_ns <= _SETTLES_NS or all_.count_low > incident.count_low:

@@ -42,7 +42,7 @@ class KnownMover(msgspec.Struct, frozen=True, tag="known_mover"):
 
 
 class KnownActivity(msgspec.Struct, frozen=True, tag="known_activity"):
-    """What is planned on a stretch: a work order, a patrol plan, a corridor of wildlife. It explains; it never hides."""
+    """What is planned on a stretch: work, a patrol, a corridor of wildlife. It explains; it never hides."""
 
     id: str
     """Number of the order, name of the plan; never a person's name."""
@@ -58,6 +58,8 @@ class KnownActivity(msgspec.Struct, frozen=True, tag="known_activity"):
     """From when."""
     end_ns: int
     """Until when; at or before `start_ns` it is called off."""
+    time_ns: int
+    """When this was said."""
     count: int = 1
     """How many movers it stands for at once: the cap on what it may explain."""
     authenticated: bool = False
