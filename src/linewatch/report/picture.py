@@ -90,7 +90,7 @@ class Picture(NamedTuple):
 
 
 def bars(table: Table, *, width: float = 720.0, height: float = 300.0, most: int = 400) -> Picture:
-    """Attempts of each row as bars, wide ones with their 95 % intervals, and under each the share of time that was not watched.
+    """Attempts of each row as bars (wide ones with 95 % intervals), under each the share of time that was not watched.
 
     The first dimension of the table is the axis; rows of further dimensions are added up. At most `most` bars: the
     first ones are left out, and the picture says so.

@@ -108,6 +108,8 @@ def _cards(pen: _Pen, page: Situation) -> None:
             (6.5, 14.4, beside, False, SOFT),
         ):
             pen.font(size, bold=bold, colour=colour)
+            if (wide := pdf.get_string_width(pen.words(text))) > width - 5:
+                pen.font(max(size * (width - 5) / wide, 6.0), bold=bold, colour=colour)
             pen.at(x + 2, y + dy, text, width - 5)
     pdf.set_xy(_MARGIN_MM, top + -(-len(page.figures) // 4) * (tall + 1.5) + 1.0)
 
