@@ -205,6 +205,10 @@ class OfferedMove(msgspec.Struct, frozen=True):
     """Whether it needs a reason in words."""
     undo_s: float
     """How long it can be taken back; 0 for not at all."""
+    needs: tuple[str, ...] = ()
+    """Names of the values that it needs."""
+    takes: tuple[str, ...] = ()
+    """Names of the values that it may bring besides."""
 
 
 class IncidentDesk(Protocol):

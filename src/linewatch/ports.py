@@ -180,8 +180,22 @@ class JournalWriter(Protocol):
         """End the tick: entries, positions, states and outputs become durable together, or not at all."""
         ...
 
-    def audit(self, kind: str, wall_ns: int, text: str) -> None:
-        """Add one entry to the audit chain; it cites the head of the record chain."""
+    def audit(
+        self,
+        kind: str,
+        wall_ns: int,
+        text: str,
+        *,
+        key: str = "",
+        who: str = "",
+        about: int | None = None,
+        in_commit: bool = False,
+    ) -> None:
+        """Add one entry to the audit chain; it cites the head of the record chain.
+
+        `key` (a role, a seat) stays; `who` (a login) and `text` can be erased. `about` is the position of a record
+        entry that this speaks of. With `in_commit` it becomes durable with the next commit.
+        """
         ...
 
     def positions(self) -> Positions | None:

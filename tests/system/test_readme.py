@@ -31,7 +31,7 @@ def follow(command: str, folder: Path) -> str:
 
 
 def test_the_first_walk_leads_where_it_says(tmp_path: Path) -> None:
-    check, make, replay, replay_json, verify = commands("A first walk")
+    _, check, make, replay, replay_json, verify = commands("A first walk")
     assert "Fence trial" in follow(check, tmp_path)
     assert "recording.toml" in follow(make, tmp_path)
     out = follow(replay, tmp_path)
@@ -50,7 +50,7 @@ def test_the_125_mile_line_is_there(command: str, tmp_path: Path) -> None:
 
 
 def test_the_demonstration_shows_incidents_as_they_rise(tmp_path: Path) -> None:
-    out = follow(".venv/bin/linewatch demo --speed 0", tmp_path)
+    out = follow(f"{commands('A first walk')[0]} --speed 0", tmp_path)
     assert "walker-and-wind on bench" in out
     assert "barrier contact" in out
     assert "Nothing here was real" in out

@@ -3,34 +3,27 @@
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from linewatch.app.watch_link import WatchLink
-from linewatch.clock import Clock, WallClock
+from linewatch.clock import Clock, WallClock, monotonic_s
 from linewatch.console.server import serve
 from linewatch.console.services import Needs
 from linewatch.console.settings import ConsoleSettings, check_listening
 from linewatch.console_ports import History, OfferedMove
 from linewatch.errors import StoreError
-from linewatch.incident.lifecycle import TABLE
+from linewatch.incident.lifecycle import moves_allowed
 from linewatch.records import Incident
 from linewatch.records.vocabulary import Role
 from linewatch.site.model import Site
+from linewatch.store.description import description_of
 from linewatch.store.reader import open_store
 from linewatch.store.users import UserStore, open_users
 
 FIRST_NAME: Final = "admin"
-_LABELS: Final = {
-    "acknowledge": "Acknowledge",
-    "assess": "Assess",
-    "respond": "Send a patrol",
-    "close": "Close",
-    "shelve": "Shelve",
-    "unshelve": "Unshelve",
-    "note": "Add a note",
-}
 
 
 class Desk:
@@ -39,12 +32,26 @@ class Desk:
     def allowed(self, incident: Incident, role: Role) -> Sequence[OfferedMove]:
         """The moves that this role may make now."""
         return [
-            OfferedMove(move, _LABELS.get(move, move.capitalize()), rule.needs_reason, 0.0)
-            for move, rule in TABLE.items()
-            if role in rule.roles
-            and incident.state in rule.allowed
-            and not (move == "shelve" and incident.concern == "distress")
+            OfferedMove(each.move, each.label, each.needs_reason, each.undo_s, each.needs, each.takes)
+            for each in moves_allowed(incident, role)
         ]
+
+
+def described_site(store: Path, within_s: float = 30.0) -> Site:
+    """The site that a store describes; waits for a watch that has only begun it. Raises `StoreError`."""
+    until_s = monotonic_s() + within_s
+    while True:
+        trouble: str | None = None
+        try:
+            with open_store(store) as reader:
+                site = description_of(reader).site
+        except (StoreError, KeyError) as error:
+            site, trouble = None, str(error)
+        if site is not None:
+            return site
+        if monotonic_s() > until_s:
+            raise StoreError(trouble or f"{store}: found no description of its site; allowed: name the site")
+        threading.Event().wait(0.1)
 
 
 def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
@@ -81,11 +88,14 @@ def run_console(site: Site, store: Path, settings: ConsoleSettings, say: Callabl
         users.close()
 
 
-def start_console(site: str, store: Path, settings: ConsoleSettings) -> "subprocess.Popen[bytes]":
-    """The console as a process of its own, which can be stopped and started again while the watch goes on."""
+def start_console(site: str | None, store: Path, settings: ConsoleSettings) -> "subprocess.Popen[bytes]":
+    """The console as a process of its own, which can be stopped and started again while the watch goes on.
+
+    Without `site` it shows the site that the store itself describes.
+    """
     if not store.is_dir():
         raise StoreError(f"{store}: found no such folder; allowed: the folder of a store")
-    words = [sys.executable, "-m", "linewatch", "console", site, "--store", str(store)]
+    words = [sys.executable, "-m", "linewatch", "console", *([site] if site else []), "--store", str(store)]
     words += ["--host", settings.host, "--port", str(settings.port)]
     if settings.tls_certificate is not None and settings.tls_key is not None:
         words += ["--tls-certificate", str(settings.tls_certificate), "--tls-key", str(settings.tls_key)]

@@ -59,10 +59,10 @@ def replay(
     settings = settings or settings_of(site)
     pipeline = Pipeline(site, settings)
     inputs_id = content_id("inputs", site_fingerprint(site), *sorted(r.fingerprint for r in recordings))
-    journal = None if out is None else _journal(out, site, pipeline.settings_id, inputs_id)
+    journal = None if out is None else journal_of(out, site, pipeline.settings_id, inputs_id)
     archive = None if journal is None else begin_archive(journal, site, settings)
     runner = Runner(site, pipeline, recordings, journal, on_output, archive)
-    first, last = _span(recordings, runner, settings, until_ns)
+    first, last = span(recordings, runner, settings, until_ns)
     start = first
     try:
         if journal is not None and (found := journal.positions()) is not None:
@@ -112,7 +112,7 @@ def _stored(reader: JournalReader) -> Iterator[tuple[int, list[Input]]]:
         yield index, inputs
 
 
-def _span(recordings: Sequence[Recording], runner: Runner, settings: Settings, until_ns: int | None) -> tuple[int, int]:
+def span(recordings: Sequence[Recording], runner: Runner, settings: Settings, until_ns: int | None) -> tuple[int, int]:
     """First and last tick: tick k takes what is stamped before its time and not before the tick ahead of it."""
     first = min(recording.start_ns for recording in recordings) // runner.period_ns + 1
     end_ns = max(recording.end_ns for recording in recordings) + round(settings.tick.drain_s * NS_PER_S)
@@ -130,7 +130,7 @@ def _paced(ticks: range, runner: Runner, speed: float | None, clock: Clock) -> I
         yield index
 
 
-def _journal(out: Path, site: Site, settings_id: str, inputs_id: str) -> Journal:
+def journal_of(out: Path, site: Site, settings_id: str, inputs_id: str) -> Journal:
     """The store of this replay: new, or the one that was left there by the same site, settings and inputs."""
     site_id = site_fingerprint(site)
     identity = identity_of(

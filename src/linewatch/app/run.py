@@ -8,7 +8,7 @@ import msgspec
 from linewatch.app.door import Door, DoorState
 from linewatch.app.pipeline import Input, Pipeline, States
 from linewatch.ports import Archive, JournalWriter, Positions, Source
-from linewatch.records import Detections, Incident, Record, Tick, canonical_bytes
+from linewatch.records import Detections, Incident, OperatorAct, Record, Tick, canonical_bytes, quantise
 from linewatch.records.state import freeze, thaw
 from linewatch.site.model import Site
 
@@ -30,6 +30,17 @@ class Stored(msgspec.Struct, frozen=True):
     """Index of the tick."""
     inputs: tuple[Input, ...]
     """Its inputs, in the order of the journal."""
+
+
+class OfferedAct(msgspec.Struct, frozen=True):
+    """A move that a person offers: the move goes into the record chain, the person into the audit chain."""
+
+    act: OperatorAct
+    """The move, with role and seat."""
+    person: str
+    """Log-in name of who made it."""
+    wall_ns: int
+    """When it came, by the clock."""
 
 
 class Runner:
@@ -58,38 +69,59 @@ class Runner:
         self._kept: dict[str, bytes] = {}
         self._signals_kept = False
         self.incidents: dict[str, Incident] = {}
+        self.act_seqs: tuple[int, ...] = ()
+        """Positions in the record chain of the acts of the last tick, in the order in which they were offered."""
 
     def tick_at(self, index: int) -> Tick:
         """The tick with this index on the absolute grid."""
         time_ns = index * self.period_ns
         return Tick(index, time_ns, time_ns - self._lateness_ns, self.period_ns)
 
-    def advance(self, index: int) -> None:
-        """Everything of one tick, ending in one commit."""
+    def advance(self, index: int, acts: Sequence[OfferedAct] = ()) -> None:
+        """Everything of one tick, ending in one commit. People's acts are inputs like all others."""
         tick = self.tick_at(index)
-        inputs: list[Input] = []
+        inputs: list[Input] = [Input("act", offered.act.seat, quantise(offered.act)) for offered in acts]
         for name, door in self.doors.items():
             self._door_states[name], admitted = door.admit(self._door_states[name], tick)
             self._signals, felt = self.pipeline.detect(self._signals, name, admitted.blocks, tick)
             inputs += [*(Input("arrival", name, record) for record in admitted.records), *felt]
-        self.decide(inputs, tick)
+        self.decide(inputs, tick, acts)
 
-    def decide(self, inputs: Sequence[Input], tick: Tick) -> None:
-        """Decide on these inputs, journal them with what follows, commit."""
+    def decide(self, inputs: Sequence[Input], tick: Tick, acts: Sequence[OfferedAct] = ()) -> None:
+        """Decide on these inputs, journal them with what follows, commit. The first inputs are those of `acts`."""
         self._decisions, out = self.pipeline.decide(self._decisions, inputs, tick)
         for record in out:
             if isinstance(record, Incident):
                 self.incidents[record.id] = record
         if self.journal is not None:
-            self._write(self.journal, inputs, out, tick)
+            self._write(self.journal, inputs, out, tick, acts)
         if self._on_output is not None:
             for record in (*(item.record for item in inputs), *out):
                 self._on_output(record)
 
-    def _write(self, journal: JournalWriter, inputs: Sequence[Input], out: Sequence[Record], tick: Tick) -> None:
+    def _write(
+        self,
+        journal: JournalWriter,
+        inputs: Sequence[Input],
+        out: Sequence[Record],
+        tick: Tick,
+        acts: Sequence[OfferedAct],
+    ) -> None:
         if self.archive is not None:
             self.archive.begin(tick)
         journal.append("tick", "", canonical_bytes(tick))
+        first = journal.next_seq
+        self.act_seqs = tuple(first + number for number in range(len(acts)))
+        for number, offered in enumerate(acts):
+            journal.audit(
+                "act",
+                offered.wall_ns,
+                f"{offered.act.move} {offered.act.incident}".strip(),
+                key=offered.act.role,
+                who=offered.person,
+                about=first + number,
+                in_commit=True,
+            )
         for item in inputs:
             self._append(journal, item.kind, item.key, item.record)
         for record in out:

@@ -90,10 +90,10 @@ class WatchLink:
                 sock.settimeout(within_s)
                 sock.connect(str(self._path))
                 sock.sendall(len(raw).to_bytes(4, "big") + raw)
-                length = int.from_bytes(_exactly(sock, 4), "big")
+                length = int.from_bytes(exactly(sock, 4), "big")
                 if length > MOST_BYTES:
                     raise _Down("the watch answers with nonsense")
-                said = msgspec.msgpack.decode(_exactly(sock, length))
+                said = msgspec.msgpack.decode(exactly(sock, length))
         except (OSError, msgspec.DecodeError) as error:
             raise _Down(f"the watch does not answer ({type(error).__name__})") from error
         if not isinstance(said, dict) or said.get("id") != number:
@@ -101,7 +101,8 @@ class WatchLink:
         return said
 
 
-def _exactly(sock: socket.socket, count: int) -> bytes:
+def exactly(sock: socket.socket, count: int) -> bytes:
+    """So many bytes, or `ConnectionResetError`."""
     raw = bytearray()
     while len(raw) < count:
         piece = sock.recv(count - len(raw))

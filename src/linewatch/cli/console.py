@@ -3,14 +3,16 @@
 import argparse
 from pathlib import Path
 
-from linewatch.app.console_process import run_console
+from linewatch.app.console_process import described_site, run_console
 from linewatch.console.settings import DEFAULT_PORT, ConsoleSettings
 from linewatch.site.load import load_site
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
-    parser.add_argument("site", help="folder with site.toml, the file itself, or 'reference'")
+    parser.add_argument(
+        "site", nargs="?", help="folder with site.toml, the file itself, or 'reference' (default: as the store says)"
+    )
     parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="store of the watch")
     console_arguments(parser)
 
@@ -39,5 +41,6 @@ def console_settings(args: argparse.Namespace) -> ConsoleSettings:
 
 def run(args: argparse.Namespace) -> int:
     """0 when it was stopped."""
-    run_console(load_site(args.site), args.store, console_settings(args), lambda text: print(text, flush=True))
+    site = described_site(args.store) if args.site is None else load_site(args.site)
+    run_console(site, args.store, console_settings(args), lambda text: print(text, flush=True))
     return 0

@@ -45,7 +45,8 @@ class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outcome: Outcome | None = None
     hazards: list[Hazard] | None = None
     until_ms: Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800_000)] | None = None
-    patrol: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    patrol: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    into: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
     def values(self) -> dict[str, str]:
         """What it sets, as words."""
@@ -53,9 +54,10 @@ class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "assessment": self.assessment,
             "assessment_cause": self.assessment_cause,
             "outcome": self.outcome,
-            "hazards": None if self.hazards is None else " ".join(sorted(set(self.hazards))),
+            "hazards": None if self.hazards is None else ",".join(sorted(set(self.hazards))),
             "until_ns": None if self.until_ms is None else str(self.until_ms * NS_PER_MS),
             "patrol": self.patrol,
+            "into": self.into,
         }
         return {name: value for name, value in plain.items() if value is not None}
 
@@ -71,7 +73,7 @@ async def incidents(call: Call) -> IncidentList:
         kept = [k for k in picture.open.values() if before_ns is None or k.incident.raised_ns < before_ns]
         kept = sorted(kept, key=lambda k: (k.incident.priority, -k.incident.raised_ns, k.incident.id))[: query.limit]
     return IncidentList(
-        incidents=[incident_shape(picture, each) for each in kept],
+        incidents=[incident_shape(each) for each in kept],
         raised=counters.raised,
         shown=counters.shown,
         grouped=counters.grouped,
@@ -97,7 +99,7 @@ async def incident(call: Call) -> IncidentDetail:
     found = kept.incident
     versions = await asyncio.to_thread(versions_of, call, key)
     view = await services.watching.metre(found.line, found.chainage_m)
-    shape = incident_shape(picture, kept)
+    shape = incident_shape(kept)
     return IncidentDetail(
         **msgspec.structs.asdict(shape),
         timeline=timeline(versions, picture.acts.get(key, ())),
@@ -113,7 +115,9 @@ async def incident(call: Call) -> IncidentDetail:
 
 def _allowed(call: Call, kept: Kept) -> list[AllowedMove]:
     offered = call.services.desk.allowed(kept.incident, call.session.role)
-    return [AllowedMove(each.move, each.label, each.needs_reason, each.undo_s) for each in offered]
+    return [
+        AllowedMove(each.move, each.label, each.needs_reason, each.undo_s, each.needs, each.takes) for each in offered
+    ]
 
 
 def _exhibits(call: Call, key: str) -> list[EvidenceShape]:
@@ -149,7 +153,7 @@ async def move(call: Call) -> Moved:
         _refuse(call, kept, wish.move)
     seq = await act(call, key, wish.move, wish.reason, wish.values())
     picture = call.services.live.picture
-    return Moved(seq, incident_shape(picture, picture.incident(key) or kept))
+    return Moved(seq, incident_shape(picture.incident(key) or kept))
 
 
 def _refuse(call: Call, kept: Kept, name: str) -> None:
@@ -159,8 +163,7 @@ def _refuse(call: Call, kept: Kept, name: str) -> None:
     who = [other for other in others if name in {each.move for each in desk.allowed(kept.incident, other)}]
     if who:
         raise Problem(HTTPStatus.FORBIDDEN, f"{name} is not for the role {role!r}; it is for {', '.join(who)}")
-    seat, _ = call.services.live.picture.taken_by(kept.incident.id)
-    taken = f", taken at {seat}" if seat else ""
+    taken = f", taken at {kept.incident.seat}" if kept.incident.seat else ""
     can = ", ".join(each.move for each in _allowed(call, kept)) or "none"
     raise Problem(
         HTTPStatus.CONFLICT, f"{name} is not allowed while it is {kept.incident.state}{taken}; allowed now: {can}"

@@ -50,7 +50,7 @@ async def situation(call: Call) -> Response:
     page = situation_page(
         services.site,
         live.state(),
-        [incident_shape(picture, each) for each in kept],
+        [incident_shape(each) for each in kept],
         [outage_shape(outage) for outage in picture.outages.values()],
         coverage,
         f"{call.session.role} at {call.session.seat or 'no seat'}",

@@ -55,7 +55,7 @@ async def shift(call: Call) -> ShiftShape:
     picture, now_ns = live.picture, live.now_ns()
     seats = seating_of(picture)
     kept = sorted(picture.open.values(), key=lambda k: (k.incident.priority, -k.incident.raised_ns, k.incident.id))
-    shapes = [incident_shape(picture, each) for each in kept]
+    shapes = [incident_shape(each) for each in kept]
     return ShiftShape(
         seats=[_seat(seat, found) for seat, found in sorted(seats.items())],
         open=[shape for shape in shapes if shape.state != "shelved"],
@@ -80,8 +80,8 @@ def _notes(picture: Picture) -> list[NoteShape]:
 
 
 def _load(picture: Picture, seats: dict[str, Seating], now_ns: int) -> list[LoadShape]:
-    """Incidents raised in the last ten minutes, by the seats that keep their sections."""
-    recent = [section for raised_ns, section, _ in picture.raised_at if raised_ns > now_ns - INTERRUPTION_NS]
+    """Calls for attention in the last ten minutes, by the seats that keep their sections."""
+    recent = [section for time_ns, section, _ in picture.interrupted_at if time_ns > now_ns - INTERRUPTION_NS]
     out = []
     for seat, found in sorted(seats.items()):
         mine = [section for section in recent if not found.sections or section in found.sections]

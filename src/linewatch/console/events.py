@@ -47,7 +47,7 @@ def events_of(run: str, picture: Picture, changes: Changes) -> list[Frame]:
         for seq, act in changes.acts
     ]
     out += [
-        event(run, kept.seq, "incident", incident_shape(picture, kept))
+        event(run, kept.seq, "incident", incident_shape(kept))
         for kept in sorted(changes.incidents.values(), key=lambda kept: kept.seq)
     ]
     for line, seq in sorted(changes.outage_lines.items()):

@@ -14,6 +14,7 @@ from linewatch.console.shapes import (
     ShouldHaveSeen,
 )
 from linewatch.records import Incident, OperatorAct, Outage
+from linewatch.records.incident import standing
 from linewatch.site.explain import MetreView
 
 EXPECTED_PD: Final = 0.5
@@ -22,6 +23,7 @@ _SAME: Final = (
     *("id", "line", "section", "kind", "kind_probability", "mover", "act", "concern", "priority", "state", "reason"),
     *("place", "chainage_m", "chainage_sigma_m", "from_m", "to_m", "count_low", "count_high", "assessment"),
     *("assessment_cause", "outcome", "hazards", "sensors", "late", "withdrawn", "escalations", "merged_into"),
+    *("seat", "patrol"),
 )
 _CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "distress": (
@@ -50,20 +52,28 @@ _CHECKS: Final[dict[str, tuple[str, ...]]] = {
 _CHECK_ALWAYS: Final = ("Say what it was, and what became of it",)
 
 
-def incident_shape(picture: Picture, kept: Kept) -> IncidentShape:
+def incident_shape(kept: Kept) -> IncidentShape:
     """An incident as the queue shows it."""
     incident = kept.incident
-    seat, _ = picture.taken_by(incident.id)
     return IncidentShape(
         **{name: getattr(incident, name) for name in _SAME},
         seq=kept.seq,
         raised_ms=incident.raised_ns // NS_PER_MS,
         updated_ms=incident.updated_ns // NS_PER_MS,
-        closed_ms=None if incident.closed_ns is None else incident.closed_ns // NS_PER_MS,
-        owner=seat,
-        seat=seat,
-        group=picture.group_of(incident),
+        closed_ms=_ms(incident.closed_ns),
+        shelved_until_ms=_ms(incident.shelved_until_ns),
+        assigned_ms=_ms(incident.assigned_ns),
+        accepted_ms=_ms(incident.accepted_ns),
+        under_way_ms=_ms(incident.under_way_ns),
+        on_scene_ms=_ms(incident.on_scene_ns),
+        owner=incident.seat,
+        group=incident.group or None,
+        standing=standing(incident),
     )
+
+
+def _ms(time_ns: int | None) -> int | None:
+    return None if time_ns is None else time_ns // NS_PER_MS
 
 
 def outage_shape(outage: Outage) -> OutageShape:
@@ -127,8 +137,8 @@ def _what_changed(before: Incident | None, now: Incident) -> list[str]:
         said.append(f"priority {now.priority}")
     if now.escalations != before.escalations:
         said.append("nobody acted: passed on")
-    if now.state != before.state:
-        said.append(now.state)
+    if now.state != before.state and now.state in ("raised", "returned"):
+        said.append({"raised": "raised again", "returned": "gone quiet"}[now.state])
     if (now.count_low, now.count_high) != (before.count_low, before.count_high):
         said.append(f"{now.count_low} to {now.count_high} of them")
     if now.withdrawn and not before.withdrawn:

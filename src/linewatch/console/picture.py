@@ -3,7 +3,7 @@
 The same picture is drawn of now and, from the same entries, of any past moment.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
@@ -27,6 +27,7 @@ from linewatch.records import (
     Weather,
     from_bytes,
 )
+from linewatch.records.incident import interrupts, standing
 from linewatch.site.model import Site
 
 SensorState = Literal["ok", "degraded", "out", "unknown"]
@@ -102,7 +103,7 @@ class Picture:
         self.site_acts: deque[tuple[int, OperatorAct]] = deque(maxlen=_NOTES_KEPT)
         self.heard_ns: dict[str, int] = {}
         self.findings: dict[str, Health] = {}
-        self.raised_at: deque[tuple[int, str, str]] = deque(maxlen=5000)
+        self.interrupted_at: deque[tuple[int, str, str]] = deque(maxlen=5000)
         self._by_sensor: dict[str, set[str]] = {}
 
     # --- asking ---------------------------------------------------------------------------------------------------
@@ -116,25 +117,10 @@ class Picture:
         """The last version of an incident that is at hand."""
         return self.open.get(key) or self.closed.get(key)
 
-    def group_of(self, incident: Incident) -> str | None:
-        """The open incident that leads its group; None where it stands alone or leads."""
-        lead = getattr(incident, "group", None)
-        return lead if lead in self.open and lead != incident.id else None
-
     def counters(self) -> Counters:
         """How many incidents are where."""
-        shelved = sum(kept.incident.state == "shelved" for kept in self.open.values())
-        grouped = sum(
-            kept.incident.state != "shelved" and bool(self.group_of(kept.incident)) for kept in self.open.values()
-        )
-        return Counters(len(self.open), len(self.open) - shelved - grouped, grouped, shelved)
-
-    def taken_by(self, incident: str) -> tuple[str, str]:
-        """Seat and role that last took an incident; empty where nobody has."""
-        for _, act in reversed(self.acts.get(incident, ())):
-            if act.move in ("acknowledge", "take", "assign"):
-                return act.seat, act.role
-        return "", ""
+        where = Counter(standing(kept.incident) for kept in self.open.values())
+        return Counters(len(self.open), where["shown"], where["grouped"], where["shelved"])
 
     def sensor_state(self, sensor: str) -> tuple[SensorState, Outage | None]:
         """How a sensor is, and the outage that says so."""
@@ -187,6 +173,8 @@ class Picture:
                     self._heard(record.sensors[int(index)], last_ns, changes)
             case BlockHeader():
                 self._heard(record.sensor, self.time_ns, changes)
+            case Health() if not record.sensor and record.condition == "refused":
+                self._forget_refused(record.text, changes)
             case Health() if record.sensor:
                 self.findings[record.sensor] = record
                 self._heard(record.sensor, record.time_ns, changes)
@@ -196,9 +184,10 @@ class Picture:
     def _incident(self, kept: Kept, changes: Changes) -> None:
         incident = kept.incident
         changes.incidents[incident.id] = kept
-        if incident.id not in self.open and incident.id not in self.closed:
-            self.raised_at.append((incident.raised_ns, incident.section, incident.id))
-        if incident.state == "closed" or incident.merged_into is not None:
+        before = self.incident(incident.id)
+        if interrupts(incident) and not (before is not None and interrupts(before.incident)):
+            self.interrupted_at.append((incident.updated_ns, incident.section, incident.id))
+        if standing(incident) == "closed":
             self.open.pop(incident.id, None)
             self.closed.pop(incident.id, None)
             self.closed[incident.id] = kept
@@ -209,6 +198,15 @@ class Picture:
         else:
             self.closed.pop(incident.id, None)
             self.open[incident.id] = kept
+
+    def _forget_refused(self, text: str, changes: Changes) -> None:
+        """An act that the watch refused stands in the record, and did nothing."""
+        for seq, act in reversed(changes.acts):
+            if text.startswith(f"act {act.move} by {act.role} at {act.seat}: "):
+                acts = self.acts.get(act.incident, []) if act.incident else self.site_acts
+                acts.remove((seq, act))
+                changes.acts.remove((seq, act))
+                return
 
     def _heard(self, sensor: str, time_ns: int, changes: Changes) -> None:
         if sensor not in self.heard_ns:
@@ -258,7 +256,7 @@ def picture_at(site: Site, history: History, seq: int) -> Picture:
     recent = 0
     if tick is not None:
         recent = history.seq_of_tick((tick.time_ns - _HEARD_BACK_NS) // tick.period_ns)
-    for read in decoded(_until(history.entries(kinds=("outage", "act")), seq)):
+    for read in decoded(_until(history.entries(kinds=("outage", "act", "health")), seq)):
         picture.take(read.entry.seq, read.record, nothing)
     for read in decoded(_until(history.entries(kinds=("arrival", "detections"), from_seq=recent), seq)):
         picture.take(read.entry.seq, read.record, nothing)

@@ -74,7 +74,7 @@ class Reel:
 
     def _then(self, picture: Picture) -> list[Frame]:
         """What was known when it begins."""
-        return [*(_incident(picture, kept) for kept in picture.open.values()), *whole(picture)]
+        return [*(_incident(kept) for kept in picture.open.values()), *whole(picture)]
 
 
 def tick_period_ns(history: History) -> int:
@@ -92,13 +92,13 @@ def _frames(picture: Picture, filming: Filming, reads: list[Read]) -> list[Frame
     second = picture.tick is not None and picture.tick.time_ns % 1_000_000_000 < picture.tick.period_ns
     return [
         *filming.frames(reads),
-        *(_incident(picture, kept) for kept in changes.incidents.values()),
+        *(_incident(kept) for kept in changes.incidents.values()),
         *([frame_of(picture.seq, state)] if second else []),
     ]
 
 
-def _incident(picture: Picture, kept: Kept) -> Frame:
-    body: dict[str, Any] = msgspec.to_builtins(incident_shape(picture, kept))
+def _incident(kept: Kept) -> Frame:
+    body: dict[str, Any] = msgspec.to_builtins(incident_shape(kept))
     return frame_of(kept.seq, {"t": "i", "seq": kept.seq, "incident": body})
 
 

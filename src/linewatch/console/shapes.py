@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from linewatch.records.incident import IncidentState
+from linewatch.records.incident import IncidentState, Standing
 from linewatch.records.vocabulary import Act, Assessment, Concern, Hazard, Kind, Mover, Outcome, Role
 
 
@@ -117,6 +117,13 @@ class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: str
     escalations: int
     merged_into: str | None
+    standing: Standing
+    patrol: str
+    shelved_until_ms: int | None
+    assigned_ms: int | None
+    accepted_ms: int | None
+    under_way_ms: int | None
+    on_scene_ms: int | None
 
 
 class IncidentList(msgspec.Struct, frozen=True):
@@ -148,6 +155,8 @@ class AllowedMove(msgspec.Struct, frozen=True):
     label: str
     needs_reason: bool
     undo_s: float
+    needs: tuple[str, ...]
+    takes: tuple[str, ...]
 
 
 class ShouldHaveSeen(msgspec.Struct, frozen=True):
