@@ -1,7 +1,7 @@
 """Is this still the usual view? One picture's cells against the camera's reference, and what differs.
 
 A few figures tell the ways of losing a view apart; all but the share of full cells are medians over tiles of 6 by 6
-cells or over textured cells, so that a passer-by or a hand before the lens, who covers a part of the picture, moves them
+cells or over textured cells, so that a passer-by or a hand before the lens, who covers a part of it, moves them
 little.
 
 - light on the lens fills pixels, brightens its surroundings and, by scatter in the lens, lifts even the darkest cells;
