@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.health import channel_rules as rules
+from linewatch.health.channel_memory import Part, new_part
 from linewatch.health.repeats import RepeatSettings, new_repeats, note_rows, told_repeat
 from linewatch.ports import Batch
 from linewatch.records import Block, Health, Record, Tick
