@@ -10,6 +10,8 @@ from linewatch.records import Incident, Party, Track, quantise
 _LEAST_DETECTIONS: Final = 5
 """A track younger than this may be a second one of somebody who is counted already."""
 _PEOPLE: Final = frozenset({"person", "group", "unknown"})
+_COMPANY_M: Final = 8.0
+"""A track counts those right beside it in with itself up to this distance (`track.group`)."""
 _SETTLES_NS: Final = 10_000_000_000
 """For so long after it was raised an incident's size follows what is known; later it only grows."""
 
@@ -46,7 +48,7 @@ def heaps(parts: Mapping[str, Part]) -> tuple[Party, ...]:
     gathered: list[list[Part]] = []
     end_m = float("-inf")
     for part in sorted((p for p in parts.values() if p.sure), key=lambda p: (p.from_m, p.to_m, p.count_high)):
-        if part.from_m > end_m:
+        if part.from_m > end_m + _COMPANY_M:
             gathered.append([])
         gathered[-1].append(part)
         end_m = max(end_m, part.to_m)

@@ -16,9 +16,10 @@ from typing import Any, Final
 from numba import njit
 from numpy.typing import NDArray
 
-from linewatch.track.performance import TOUCH
+from linewatch.track.performance import BODIES, STEPS, TOUCH
 
 RESOLVED_M: Final = 5.0  # a stretch narrower than this is one body that its sensor shows apart: never gathered
+COMPANY_M: Final = 8.0  # people nearer to each other than this, along the line and across it, are one party
 GAP_M: Final = 10.0  # nearer than this to each other, stretches of one frame are one
 HOLD_S: Final = 10.0  # time over which the means run: a group that grows is noticed within it
 # log(width in m) = WIDTH[0] + WIDTH[1] * log(number), and the standard deviation of log(number) given the width.
@@ -66,7 +67,32 @@ def gather(scan: NDArray[Any]) -> NDArray[Any]:
             a.count_low += z.count_low
             a.count_high += z.count_high
         a.pieces += z.pieces
+    keep_company(out[:count])
     return out[:count]
+
+
+@njit(cache=True, nogil=True)
+def keep_company(scan: NDArray[Any]) -> None:
+    """Count with each body those that its sensor shows right beside it in the same moment, in place.
+
+    `scan` is sorted by chainage. A sensor sees fewer of a party than there are, so that this is a lower view.
+    """
+    for i in range(len(scan)):
+        z = scan[i]
+        z.company_low, z.company_high = z.count_low, z.count_high
+        if z.feels != BODIES or z.count_high < 0:
+            continue
+        for step in (-1, 1):
+            j = i + step
+            while 0 <= j < len(scan) and abs(scan[j].chainage_m - z.chainage_m) <= COMPANY_M:
+                other = scan[j]
+                j += step
+                if other.sensor != z.sensor or other.time_ns != z.time_ns or other.count_high < 0:
+                    continue
+                if abs(other.offset_m - z.offset_m) > COMPANY_M:
+                    continue
+                z.company_low += other.count_low
+                z.company_high += other.count_high
 
 
 @njit(cache=True, nogil=True)
@@ -81,10 +107,10 @@ def hear_size(track: Any, z: Any) -> None:
     track.sized_ns = max(track.sized_ns, z.time_ns)
     # Frames that come together count alike, whichever is first.
     share = max(share, 0.005)
-    if z.feels != TOUCH and z.to_m - z.from_m >= RESOLVED_M:
+    if z.feels == STEPS:
         track.width_log = _blend(track.width_log, math.log(max(z.core_to_m - z.core_from_m, ONE_M)), share)
-    if z.count_high > 0:
-        low, high = max(z.count_low, 1), max(z.count_high, 1)
+    if z.company_high > 0:
+        low, high = max(z.company_low, 1), max(z.company_high, 1)
         track.told_log = _blend(track.told_log, 0.5 * (math.log(low) + math.log(high)), share)
         track.told_sigma = max((math.log(high) - math.log(low)) / (2.0 * Z90), TOLD_LEAST_SIGMA)
 

@@ -19,6 +19,7 @@ SECONDS_PER_DAY: Final = 86_400.0
 
 TOUCH: Final = 1
 STEPS: Final = 2
+BODIES: Final = 3
 
 
 class Kind(NamedTuple):
@@ -33,20 +34,21 @@ class Kind(NamedTuple):
     silence_speaks: bool
     """Whether no detection means anything: not for sensors that only report an event."""
     feels: int = 0
-    """1: it feels who touches the barrier, and who therefore hardly moves along the line; 2: it feels footsteps."""
+    """1: it feels who touches the barrier, and who therefore hardly moves along the line; 2: it feels footsteps, and
+    over what stretch; 3: it sees bodies one by one."""
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "fibre_das": Kind(0.5, 2.0, 50.0, silence_speaks=True, feels=STEPS),
     # A fence cable feels who touches the fence, not who stands before it.
     "fibre_vibration": Kind(0.3, 1.0, 50.0, silence_speaks=True, feels=TOUCH),
-    "geophone": Kind(0.5, 2.0, 5.0, silence_speaks=True, feels=STEPS),
+    "geophone": Kind(0.5, 2.0, 5.0, silence_speaks=True),
     "pir": Kind(0.8, 1.0, 2.0, silence_speaks=False),
     # A beam reports the moment of crossing it.
     "microwave": Kind(0.9, 1.0, 1.0, silence_speaks=False),
     "radio_link": Kind(0.5, 2.0, 5.0, silence_speaks=True),
-    "radar": Kind(0.8, 1.0, 100.0, silence_speaks=True),
-    "camera": Kind(0.8, 1.0, 50.0, silence_speaks=True),
+    "radar": Kind(0.8, 1.0, 100.0, silence_speaks=True, feels=BODIES),
+    "camera": Kind(0.8, 1.0, 50.0, silence_speaks=True, feels=BODIES),
     "contact": Kind(0.95, 1.0, 0.5, silence_speaks=False, feels=TOUCH),
 }
 MOST_DETECT: Final = 0.99

@@ -123,7 +123,9 @@ MEASUREMENT: Final = np.dtype(
         ("count_high", "i4"),
         ("sensor", "i4"),
         ("scan", "i4"),
-        ("feels", "i4"),  # what its sensor feels: `TOUCH`, `STEPS` or neither
+        ("feels", "i4"),  # what its sensor feels: `TOUCH`, `STEPS`, `BODIES` or none of them
+        ("company_low", "i4"),  # it and those that its sensor shows right beside it; -1 where it does not count
+        ("company_high", "i4"),
         ("pieces", "i4"),  # detections of one frame that it was gathered from
     ]
 )
