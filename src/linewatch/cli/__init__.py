@@ -24,6 +24,7 @@ _VERBS: Final = {
     "console": "the web console over the store of a watch",
     "user": "who may come in to the console",
     "plan": "where the next sensors do most",
+    "settings": "which settings a store ran under, who brought them, and the way back",
     "report": "counts, rates and trends, each beside the time that nobody watched",
     "verify": "check that a store's chains of records are whole",
 }

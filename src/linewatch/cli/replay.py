@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from linewatch.app.comparing import compare, read_settings
 from linewatch.app.replay import Replayed, replay, replay_store
+from linewatch.cli.comparison import print_comparison
 from linewatch.cli.printing import IncidentPrinter, incident_line
 from linewatch.cli.times import time_ns_of
 from linewatch.errors import InputError
@@ -20,12 +22,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recordings", nargs="+", metavar="REC", help="a recording.toml, a folder of them, or a store")
     parser.add_argument("--out", type=Path, metavar="DIR", help="leave a store there, or go on with the one there")
     parser.add_argument("--speed", type=float, metavar="N", help="pace: 1 as it happened; otherwise as fast as it can")
+    parser.add_argument("--compare", type=Path, metavar="SETTINGS", help="a store under other settings: what changes")
     parser.add_argument("--until", metavar="TIME", help="go on in silence until this time (ISO 8601, UTC)")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when the end of input was reached."""
     site = load_site(args.site)
+    if args.compare is not None:
+        return _compare(site, args)
     printer = IncidentPrinter(site, live=not args.json)
     done = _replay(site, args, printer)
     if args.json:
@@ -33,6 +38,14 @@ def run(args: argparse.Namespace) -> int:
             print(incident_line(incident))
     else:
         printer.summary(done.incidents)
+    return 0
+
+
+def _compare(site: Site, args: argparse.Namespace) -> int:
+    stores = [Path(path) for path in args.recordings if (Path(path) / DATABASE).exists()]
+    if len(args.recordings) != 1 or not stores:
+        raise InputError(f"--compare: found {' '.join(args.recordings)}; allowed: one store alone")
+    print_comparison(compare(site, stores[0], read_settings(args.compare)), as_json=args.json)
     return 0
 
 

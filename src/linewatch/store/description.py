@@ -38,15 +38,19 @@ class Appending(Protocol):
         ...
 
 
-def describe(journal: Appending, reader: StoreReader, site: Site, settings: dict[str, Any]) -> None:
-    """Say once, before all else of a run, under what it goes on. Sources, notifiers and their secrets are left out."""
+def describe(journal: Appending, reader: StoreReader, site: Site, settings: dict[str, Any]) -> bool:
+    """Say once, before all else of a run, under what it goes on. Sources, notifiers and their secrets are left out.
+
+    Whether it was said now; False where it stands there already.
+    """
     meta = reader.meta()
     if next(reader.entries(from_seq=int(meta["open_seq"]) + 1), None) is not None:
-        return
+        return False
     sensors = tuple(msgspec.structs.replace(sensor, view_url=None) for sensor in site.sensors)
     told = msgspec.structs.replace(site, sensors=sensors, sources=(), notifiers=(), settings={}, folder=".")
     journal.append(SITE, meta["site_id"], _encode(told))
     journal.append(SETTINGS, meta["settings_id"], _encode(settings))
+    return True
 
 
 def description_of(reader: StoreReader) -> Description:

@@ -1,0 +1,101 @@
+"""Other settings on a stored watch before they go live, who changed which, and the way back."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from linewatch.app.archiving import begin_archive
+from linewatch.app.comparing import _matched
+from linewatch.app.settings import Settings, settings_of
+from linewatch.app.settings_history import history_of
+from linewatch.clock import HandClock
+from linewatch.store import verify
+from tests.sites import fence_site
+from tests.system.bench import fence, linewatch, write_bench
+from tests.unit.store.writing import IDENTITY, WALL_NS, incident, opened, tick_at
+
+SITE = fence_site()
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site, and the store of one event on its fence."""
+    folder = tmp_path_factory.mktemp("watched")
+    done = linewatch("replay", folder, write_bench(folder, fence(3.0)), "--out", folder / "store")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def compared(watched: Path, settings: str) -> dict[str, object]:
+    (watched / "other.toml").write_text(settings)
+    done = linewatch("replay", watched, watched / "store", "--compare", watched / "other.toml", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_same_settings_change_nothing(watched: Path) -> None:
+    found = compared(watched, "")
+    assert (found["kept"], found["lost"], found["gained"]) == (1, [], [])
+    assert found["settings_before"] == found["settings_after"]
+    assert found["kept_by_assessment"] == {"undetermined": 1}
+
+
+def test_settings_that_are_too_strict_lose_the_alarm_and_say_so(watched: Path) -> None:
+    found = compared(watched, "[settings.track]\nconfirm_probability = 0.99999\n")
+    assert found["settings_before"] != found["settings_after"]
+    assert (found["kept"], len(found["lost"]), found["gained"]) == (0, 1, [])  # type: ignore[arg-type]
+    assert found["lost_by_assessment"] == {"undetermined": 1}
+
+
+def test_a_wrong_key_or_a_wrong_file_is_one_clear_line(watched: Path) -> None:
+    (watched / "wrong.toml").write_text("[track]\nspeed_of_light = 1\n")
+    done = linewatch("replay", watched, watched / "store", "--compare", watched / "wrong.toml")
+    assert done.returncode == 2 and "settings.track.speed_of_light: found 1; allowed: one of" in done.stderr
+    done = linewatch("replay", watched, watched / "store", "--compare", watched / "nothing.toml")
+    assert done.returncode == 2 and "--compare" in done.stderr and "allowed: a TOML file" in done.stderr
+    done = linewatch("replay", watched, watched / "recording.toml", "--compare", watched / "other.toml")
+    assert done.returncode == 2 and "allowed: one store alone" in done.stderr
+
+
+def test_alarms_are_matched_by_id_then_by_time_and_place_each_once() -> None:
+    second = 1_000_000_000
+    before = [incident("a", 1), incident("b", 1, raised_ns=0), incident("c", 1, raised_ns=300 * second)]
+    after = [
+        incident("a", 1, priority=1),
+        incident("x", 1, raised_ns=20 * second),
+        incident("y", 1, raised_ns=5 * second),
+        incident("z", 1, raised_ns=300 * second, from_m=900.0, to_m=910.0),
+    ]
+    kept, lost, gained = _matched(before, after)
+    assert {(pair.before.id, pair.after.id) for pair in kept} == {("a", "a"), ("b", "y")}
+    assert [each.id for each in lost] == ["c"] and [each.id for each in gained] == ["x", "z"]
+
+
+def run_under(folder: Path, settings: Settings, settings_id: str, first: int, who: str) -> None:
+    identity = msgspec.structs.replace(IDENTITY, settings_id=settings_id)
+    with opened(folder, identity=identity, changed="note") as journal:
+        begin_archive(journal, SITE, settings, who=who, clock=HandClock(WALL_NS + first))
+        for index in range(first, first + 3):
+            journal.commit(tick_at(index), {}, {})
+
+
+def test_who_changed_which_setting_is_kept_and_the_way_back_is_a_file(tmp_path: Path) -> None:
+    old, new = Settings(), settings_of(SITE, {"tick": {"drain_s": 3.0}})
+    for number, (settings, name, who) in enumerate(
+        [(old, "one", "seat-1"), (old, "one", "seat-9"), (new, "two", "seat-2")]
+    ):
+        run_under(tmp_path, settings, name, 10 + 10 * number, who)
+    spells = history_of(tmp_path)
+    assert [(spell.settings_id, spell.who) for spell in spells] == [("one", "seat-1"), ("two", "seat-2")]
+    assert spells[0].changed == {} and spells[1].changed == {"tick.drain_s": (1.0, 3.0)}
+    assert spells[1].wall_ns == WALL_NS + 30
+    assert verify(tmp_path).status == "unanchored"
+    shown = linewatch("settings", tmp_path)
+    assert "tick.drain_s: 1.0 -> 3.0" in shown.stdout and "by seat-2" in shown.stdout
+    back = linewatch("settings", tmp_path, "--roll-back", "one")
+    assert settings_of(SITE, tomllib.loads(back.stdout)["settings"]) == old
+    missing = linewatch("settings", tmp_path, "--roll-back", "three")
+    assert missing.returncode == 2 and "allowed: one, two" in missing.stderr
