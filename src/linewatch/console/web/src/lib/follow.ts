@@ -17,7 +17,9 @@ export interface DetectionFrame {
 
 export interface FeedHandlers {
   detections(frame: DetectionFrame): void;
-  tracks(tick_ms: number, tracks: Track[]): void;
+  /** `whole`: all that live; otherwise those that changed, where life `ended` removes one. */
+  tracks(tick_ms: number, tracks: Track[], whole: boolean): void;
+  end?(): void;
   known?(tick_ms: number, movers: KnownMover[]): void;
   weather?(tick_ms: number, weather: { line: string; from_m: number; to_m: number; words: string }[]): void;
   gap(why: string): void;
@@ -45,7 +47,7 @@ export function readFrame(payload: Uint8Array, on: FeedHandlers): number | undef
       });
       break;
     case 't':
-      on.tracks(w.tick_ms, w.tracks as Track[]);
+      on.tracks(w.tick_ms, w.tracks as Track[], w.whole === true);
       break;
     case 'k':
       on.known?.(w.tick_ms, w.movers as KnownMover[]);
@@ -61,6 +63,9 @@ export function readFrame(payload: Uint8Array, on: FeedHandlers): number | undef
       break;
     case 'i':
       on.incident?.(w.incident);
+      break;
+    case 'end':
+      on.end?.();
       break;
   }
   return w.seq;

@@ -24,10 +24,10 @@ export function queueOrder(list: Incident[]): Incident[] {
 
 export type Filter = 'all' | 'waiting' | 'mine';
 
-export function filtered(list: Incident[], filter: Filter, section: string, me: string): Incident[] {
+export function filtered(list: Incident[], filter: Filter, section: string, me: { name: string; seat: string }): Incident[] {
   return list.filter(
     (i) =>
-      (filter === 'all' || (filter === 'waiting' ? waiting(i) : i.owner === me)) && (section === '' || i.section === section),
+      (filter === 'all' || (filter === 'waiting' ? waiting(i) : i.owner === me.name || (me.seat !== '' && i.seat === me.seat))) && (section === '' || i.section === section),
   );
 }
 

@@ -4,6 +4,8 @@ export type Priority = 1 | 2 | 3 | 4 | 5;
 
 export interface Incident {
   id: string;
+  /** Position of this version in the record: a lower one came late. */
+  seq: number;
   line: string;
   section: string;
   kind: string;
@@ -26,12 +28,17 @@ export interface Incident {
   assessment: string;
   outcome: string;
   hazards: string[];
+  /** Who has it, or the seat that has. */
   owner: string | null;
   seat: string | null;
   /** Id of the lead it is counted under, where it is one of a group. */
   group: string | null;
   sensors: string[];
   late: boolean;
+  withdrawn?: string;
+  escalations?: number;
+  merged_into?: string | null;
+  assessment_cause?: string;
   thumb_url?: string | null;
   exposure?: Record<string, unknown> | null;
 }
@@ -82,12 +89,16 @@ export interface SourceState {
 }
 
 export interface LiveState extends Counts {
-  tick_ms: number;
-  watermark_ms: number;
+  run?: string;
+  tick_ms: number | null;
+  watermark_ms: number | null;
   now_ms: number;
   lag_s: number;
+  /** The record is of another time than now: a demonstration or a replay. */
+  played?: boolean;
   sources: SourceState[];
   watch: 'up' | 'down';
+  why?: string;
 }
 
 export interface Me {
@@ -105,8 +116,8 @@ export interface Place {
   name: string;
   kind: string;
   chainage_m: number;
-  lon: number;
-  lat: number;
+  lon: number | null;
+  lat: number | null;
 }
 
 export interface LineShape {
@@ -146,16 +157,22 @@ export interface Coverage {
   pd: number[];
   watched: boolean[];
   basis: string;
-  gaps: { from_m: number; to_m: number; why: string }[];
-  weakest_km: number | { from_m: number; pd: number } | null;
+  /** The longest gaps; `gaps_total` says how many there are. */
+  gaps: { from_m: number; to_m: number; why: string; state?: string }[];
+  gaps_total?: number;
+  weakest_km: { from_m: number; to_m: number; mean_pd: number; place: string } | null;
   unwatched_m: number;
+  version?: number;
 }
 
 export interface Health {
   sensors: { id: string; kind: string; state: SensorState; why: string; since_ms: number | null; last_heard_ms: number | null }[];
   outages: { line: string; from_m: number; to_m: number; why: string; since_ms: number; partial: boolean }[];
+  /** How many sensors are in order, and how many were never heard; `sensors` lists the others. */
+  well?: number;
+  never_heard?: number;
   sources: SourceState[];
-  repair: unknown[];
+  repair: Record<string, unknown>[];
 }
 
 export interface Track {
@@ -172,8 +189,9 @@ export interface Track {
   count_high: number;
   known: boolean;
   life: string;
-  lon: number;
-  lat: number;
+  /** Null on a line without geography. */
+  lon: number | null;
+  lat: number | null;
 }
 
 export interface KnownMover {

@@ -101,6 +101,8 @@ export class Waterfall {
   /** Time flows also where nothing is felt. */
   advance(tick_ms: number): void {
     const row = Math.floor(tick_ms / this.view.row_ms);
+    // Far back means another time altogether (a store begun anew, a replay): the ring begins anew with it.
+    if (row < this.newest - 4 * this.rows) this.newest = -1;
     if (row <= this.newest) return;
     const first = this.newest < 0 || row - this.newest > this.rows ? row - this.rows + 1 : this.newest + 1;
     for (let r = first; r <= row; r++) {

@@ -12,6 +12,7 @@ export interface MoveValues {
   hazards?: string[];
   until_ms?: number;
   patrol?: string;
+  into?: string;
 }
 
 export interface Toast {
@@ -69,7 +70,7 @@ class Acting {
 
   /** Takes back the newest move that can still be taken back. */
   async undo(): Promise<void> {
-    const toast = this.toasts.findLast((x) => x.undo && x.undo.until > Date.now());
+    const toast = this.toasts.findLast((x) => x.undo !== undefined && x.undo.until > Date.now());
     if (!toast?.undo) return;
     this.drop(toast.key);
     try {

@@ -5,7 +5,9 @@ import { acting } from './acting.svelte';
 import { incidents } from './incidents.svelte';
 
 /** Moves that ask for nothing more than the move itself. */
-const AT_ONCE = new Set(['acknowledge', 'unshelve']);
+const AT_ONCE = new Set(['acknowledge', 'take', 'unshelve', 'put_back', 'accept', 'set_out', 'arrive', 'escalate']);
+/** How a patrol comes along: one key leads from each step to the next. */
+const PROGRESS = ['accept', 'set_out', 'arrive'];
 
 class Details {
   detail = $state.raw<IncidentDetail | null>(null);
@@ -33,10 +35,11 @@ class Details {
 
   /** Begins a move by its name: at once, or by opening its form. False where the move is not allowed now. */
   start(name: string): boolean {
-    const move = this.detail?.allowed.find((m) => m.move === name);
+    const names = name === 'progress' ? PROGRESS : [name];
+    const move = this.detail?.allowed.find((m) => names.includes(m.move));
     if (!this.detail || !move) return false;
-    if (AT_ONCE.has(name) && !move.needs_reason) void acting.move(this.detail.id, move);
-    else acting.form = name;
+    if (AT_ONCE.has(move.move) && !move.needs_reason) void acting.move(this.detail.id, move);
+    else acting.form = move.move;
     return true;
   }
 }

@@ -7,6 +7,8 @@ import type { Counts, Incident, IncidentList } from '../lib/types';
 const KEEP_CLOSED_MS = 15_000;
 const FLUSH_MS = 60;
 
+const gone = (incident: Incident): boolean => incident.state === 'closed' || Boolean(incident.merged_into);
+
 class Incidents {
   /** Open incidents in the order of the queue. */
   queue = $state.raw<Incident[]>([]);
@@ -22,7 +24,7 @@ class Incidents {
 
   async load(): Promise<void> {
     try {
-      const list = await get<IncidentList>('incidents?state=open&limit=2000');
+      const list = await get<IncidentList>('incidents?state=open&limit=1000');
       this.held.clear();
       for (const incident of list.incidents) this.held.set(incident.id, incident);
       this.counts = list;
@@ -36,8 +38,13 @@ class Incidents {
 
   take(incident: Incident): void {
     const before = this.held.get(incident.id);
-    if (before && before.updated_ms > incident.updated_ms) return; // an older version came late
-    if (incident.state === 'closed') {
+    if (before && before.seq > incident.seq) return; // an older version came late
+    if (gone(incident)) {
+      if (incident.merged_into) {
+        this.held.delete(incident.id);
+        this.timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+        return;
+      }
       if (before && !this.closedAt.has(incident.id)) this.closedAt.set(incident.id, Date.now());
       if (!before) return;
     } else {

@@ -18,6 +18,10 @@ export const MOVE_KEYS: Record<string, string> = {
   u: 'unshelve',
   n: 'note',
   o: 'outcome',
+  w: 'take',
+  d: 'hazards',
+  e: 'escalate',
+  p: 'progress',
 };
 
 export const SCREEN_KEYS: Screen[] = ['watch', 'health', 'replay', 'shift', 'reports', 'site', 'people'];

@@ -33,7 +33,8 @@ class Live {
   acts = $state.raw<ActEvent[]>([]);
   sensors = $state.raw<{ id: string; state: SensorState; why: string } | null>(null);
   coverageVersion = $state(0);
-  tracks = 0;
+  /** Tracks that live, by id, with where each was a moment ago. */
+  readonly tracks = new Map<string, Track>();
 
   private watchers = new Set<Watcher>();
   private lastSign = performance.now();
@@ -63,8 +64,8 @@ class Live {
       './api/feed',
       {
         detections: (f) => this.watchers.forEach((w) => w.detections?.(f)),
-        tracks: (tick, tracks) => {
-          this.tracks = tracks.length;
+        tracks: (tick, tracks, whole) => {
+          this.keep(tracks, whole);
           this.watchers.forEach((w) => w.tracks?.(tick, tracks));
         },
         known: (tick, movers) => this.watchers.forEach((w) => w.known?.(tick, movers)),
@@ -98,6 +99,14 @@ class Live {
     this.stops = [];
   }
 
+  private keep(tracks: Track[], whole: boolean): void {
+    if (whole) this.tracks.clear();
+    for (const track of tracks) {
+      if (track.life === 'ended') this.tracks.delete(track.id);
+      else this.tracks.set(track.id, track);
+    }
+  }
+
   private event(name: string, data: string): void {
     const value: unknown = JSON.parse(data);
     if (name === 'incident') incidents.take(value as Incident);
@@ -107,6 +116,7 @@ class Live {
       this.onSensor(s.id, s.state, s.why);
       this.sensors = s;
     } else if (name === 'coverage') this.coverageVersion++;
+    else if (name === 'gap' || name === 'reset') void incidents.load();
     else if (name === 'act') this.acts = [value as ActEvent, ...this.acts].slice(0, 50);
   }
 

@@ -3,6 +3,28 @@ import { get, login, post, Problem, probe, useCsrf, whenSignedOut } from '../lib
 import type { LineShape, Me, Site } from '../lib/types';
 import { settings } from './settings.svelte';
 
+const MARK = 'linewatch.signed-in';
+
+/** The session itself is a cookie that no script can read; this only tells whether asking for it makes sense. */
+function remember(yes: boolean): void {
+  try {
+    if (yes) localStorage.setItem(MARK, '1');
+    else localStorage.removeItem(MARK);
+  } catch {
+    kept = yes;
+  }
+}
+
+let kept = false;
+
+function signedInBefore(): boolean {
+  try {
+    return localStorage.getItem(MARK) === '1';
+  } catch {
+    return kept;
+  }
+}
+
 class Session {
   me = $state.raw<Me | null>(null);
   site = $state.raw<Site | null>(null);
@@ -20,6 +42,10 @@ class Session {
   }
 
   async look(): Promise<void> {
+    if (!signedInBefore()) {
+      this.known = true; // asking would only earn a refusal
+      return;
+    }
     try {
       const me = await probe<Me>('me');
       useCsrf(me.csrf);
@@ -30,6 +56,7 @@ class Session {
       if (!me.must_change_password) await this.loadSite();
     } catch (error) {
       if (error instanceof Problem && error.status === 401) {
+        remember(false);
         this.me = null;
         this.trouble = '';
       } else {
@@ -45,6 +72,7 @@ class Session {
 
   async signIn(name: string, password: string): Promise<void> {
     await login(name, password);
+    remember(true);
     await this.look();
   }
 
@@ -52,10 +80,14 @@ class Session {
     try {
       await post('logout');
     } finally {
+      remember(false);
       this.me = null;
     }
   }
 }
 
 export const session = new Session();
-whenSignedOut(() => (session.me = null));
+whenSignedOut(() => {
+  remember(false);
+  session.me = null;
+});

@@ -9,7 +9,9 @@ class Visible {
   filter = $state<Filter>('all');
   section = $state('');
 
-  readonly rows = $derived(filtered(incidents.queue, this.filter, this.section, session.me?.name ?? ''));
+  readonly rows = $derived(
+    filtered(incidents.queue, this.filter, this.section, { name: session.me?.name ?? '', seat: session.me?.seat ?? '' }),
+  );
   readonly hidden = $derived(incidents.queue.length - this.rows.length);
   readonly waiting = $derived(incidents.queue.filter(waiting).length);
 
