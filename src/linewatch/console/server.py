@@ -120,18 +120,22 @@ def serve(needs: Needs, settings: ConsoleSettings, ready: Callable[[str], None])
     with listen(settings) as sock:
         settings = msgspec.structs.replace(settings, port=sock.getsockname()[1])
         app, _ = make_app(needs, settings)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
-        )
-        server = _Server(config, lambda: ready(settings.address))
-        server.run(sockets=[sock])
+        server_of(app, settings, lambda: ready(settings.address)).run(sockets=[sock])
+
+
+def server_of(app: ASGIApp, settings: ConsoleSettings, ready: Callable[[], None]) -> uvicorn.Server:
+    """A server for the application; its `run` takes a socket from `listen`."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,  # open streams would hold the exit
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+    return _Server(config, ready)
 
 
 def listen(settings: ConsoleSettings) -> socket.socket:
