@@ -1,4 +1,4 @@
-"""Which detectors hear the samples of a sensor: chosen by its kind, and nowhere else."""
+"""Which steps hear the samples of a sensor: chosen by its kind, and nowhere else."""
 
 from linewatch.app.settings import Settings
 from linewatch.detect.classify import ClassifyStep
@@ -8,9 +8,18 @@ from linewatch.detect.pir import PirStep
 from linewatch.detect.street import MovingSourceStep
 from linewatch.detect.vibration import VibrationStep
 from linewatch.detect.video import VideoStep
+from linewatch.health.camera import CameraHealthStep
+from linewatch.health.channels import ChannelHealthStep
 from linewatch.ports import AnyStep
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
+
+
+def steps_for(site: Site, sensor: Sensor, settings: Settings) -> tuple[AnyStep, ...]:
+    """The detectors of one sensor, and after them the step that watches over its health."""
+    if sensor.kind == "camera":
+        return (*detectors_for(site, sensor, settings), CameraHealthStep(sensor, settings.cameras))
+    return (*detectors_for(site, sensor, settings), ChannelHealthStep(sensor, settings.channels))
 
 
 def detectors_for(site: Site, sensor: Sensor, settings: Settings) -> tuple[AnyStep, ...]:

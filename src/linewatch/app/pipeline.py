@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from linewatch.app.detectors import detectors_for
+from linewatch.app.detectors import steps_for
 from linewatch.app.settings import Settings, checked_settings, settings_id
 from linewatch.health.watch import HealthStep
 from linewatch.incident.step import IncidentStep
@@ -81,15 +81,19 @@ class Pipeline:
 
     def thaw_signals(self, raw: Mapping[str, bytes]) -> States:
         """Detector states again."""
-        steps = {step.key: step for key in raw for step in self.detectors(key.removesuffix("/moving"))}
+        steps = {
+            step.key: step
+            for key in raw
+            for step in self.detectors(key.removesuffix("/moving").removesuffix("/health"))
+        }
         return {key: thaw(data, steps[key].state_type) for key, data in raw.items()}
 
     # --- steps ------------------------------------------------------------------------------------------------
 
     def detectors(self, sensor_id: str) -> tuple[AnyStep, ...]:
-        """The detectors of one sensor, made when it is first heard."""
+        """The detectors of one sensor and its health step, made when it is first heard."""
         if sensor_id not in self._detectors:
-            self._detectors[sensor_id] = detectors_for(self.site, self.site.sensor(sensor_id), self.settings)
+            self._detectors[sensor_id] = steps_for(self.site, self.site.sensor(sensor_id), self.settings)
         return self._detectors[sensor_id]
 
     def detect(

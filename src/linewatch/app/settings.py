@@ -14,6 +14,8 @@ from linewatch.detect.street import RoadSettings
 from linewatch.detect.vibration import VibrationSettings
 from linewatch.detect.video import VideoSettings
 from linewatch.errors import Problem, SiteError
+from linewatch.health.camera import CameraHealthSettings
+from linewatch.health.channels import ChannelHealthSettings
 from linewatch.health.watch import HealthSettings
 from linewatch.incident.policy import IncidentSettings
 from linewatch.records import content_id
@@ -55,6 +57,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Trackers."""
     health: HealthSettings = HealthSettings()
     """Proof of life."""
+    channels: ChannelHealthSettings = ChannelHealthSettings()
+    """Channels that no longer feel."""
+    cameras: CameraHealthSettings = CameraHealthSettings()
+    """Cameras that no longer see."""
     incident: IncidentSettings = IncidentSettings()
     """What a person must deal with."""
 

@@ -103,7 +103,7 @@ class MovingSourceStep:
         """Blocks in, one batch of detections out. Takes over the arrays of `state`.
 
         A stretch with fewer channels than an aperture has is left alone; it is too short to tell a speed. Health
-        findings about rate and dead channels are those of the vibration step, which gets the same blocks.
+        findings about the rate are those of the vibration step, which gets the same blocks.
         """
         found: list[Detection] = []
         for block in batch:

@@ -55,8 +55,6 @@ class VibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Least height over the floor across channels."""
     own_min_excess_db: float = 9.0
     """Least height over a channel's own floor, once that is proven."""
-    dead_after_s: float = 1.0
-    """A channel that gives nothing, or always the same, for so long is dead."""
     least_share: float = 0.5
     """A frame counts for a channel that gave at least this share of its samples."""
     amplitude_kinds: tuple[Literal["fibre_das", "fibre_vibration", "geophone"], ...] = ("fibre_vibration",)
@@ -74,7 +72,6 @@ class _Part(msgspec.Struct):
     energy: EnergyState
     detector: EnergyDetectorState
     disturbed_frames: NDArray[np.int64]
-    silent_frames: NDArray[np.int64]
     common: bool
 
 
@@ -135,7 +132,6 @@ class VibrationStep:
                 energy=new_energy_state(block.n_channels),
                 detector=new_energy_detector_state(block.n_channels),
                 disturbed_frames=np.zeros(block.n_channels, np.int64),
-                silent_frames=np.zeros(block.n_channels, np.int64),
                 common=False,
             )
             state.parts[block.first_channel] = part
@@ -166,7 +162,7 @@ class VibrationStep:
             part.frames += 1
             found += self._detections(part, block.first_channel, runs, time_ns)
             out += self._common(part, runs, time_ns)
-        return out + self._dead(part, block.first_channel, valid, times_ns)
+        return out
 
     def _frame_ends(self, block: Block) -> tuple[list[int], NDArray[np.int64]]:
         """Times at which frames close in this block, and the rows before which they do."""
@@ -221,51 +217,13 @@ class VibrationStep:
         text = f"all channels rose by {found.common_db:.0f} dB at once" if common else "the common rise is over"
         return [self._finding("common_mode", "note", time_ns, text)]
 
-    def _dead(self, part: _Part, first_channel: int, valid: NDArray[np.bool_], times_ns: list[int]) -> list[Record]:
-        """Channels that have just been dead for long enough, and dead ones that live again, as runs of channels."""
-        limit = max(round(self.settings.dead_after_s / self.settings.frame_s), 1)
-        out: list[Record] = []
-        for alive, time_ns in zip(valid, times_ns, strict=True):
-            was_dead = part.silent_frames >= limit
-            part.silent_frames = np.where(alive, 0, part.silent_frames + 1)
-            died = part.silent_frames == limit
-            since_ns = time_ns - limit * self._frame_ns
-            out += self._channels("dead_channel", "failed", since_ns, first_channel, died)
-            out += self._channels("recovered", "ok", time_ns, first_channel, was_dead & alive)
-        return out
-
-    def _channels(
-        self,
-        condition: Literal["dead_channel", "recovered"],
-        severity: Severity,
-        time_ns: int,
-        first_channel: int,
-        mask: NDArray[np.bool_],
-    ) -> list[Record]:
-        if not mask.any():
-            return []
-        steps = np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8))
-        what = "give nothing, or always the same" if condition == "dead_channel" else "give samples again"
-        return [
-            self._finding(
-                condition,
-                severity,
-                time_ns,
-                f"channels {first_channel + low} to {first_channel + high - 1} {what}",
-                (first_channel + int(low), first_channel + int(high) - 1),
-            )
-            for low, high in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True)
-        ]
-
     def _finding(
         self,
-        condition: Literal["wrong_rate", "common_mode", "dead_channel", "recovered"],
+        condition: Literal["wrong_rate", "common_mode"],
         severity: Severity,
         time_ns: int,
         text: str,
-        channels: tuple[int, int] | None = None,
     ) -> Health:
-        first, last = channels or (None, None)
         return Health(
             line=self.sensor.line,
             sensor=self.sensor.id,
@@ -273,6 +231,4 @@ class VibrationStep:
             condition=condition,
             severity=severity,
             text=text,
-            first_channel=first,
-            last_channel=last,
         )

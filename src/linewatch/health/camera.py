@@ -107,7 +107,7 @@ class CameraHealthStep:
     def __init__(self, sensor: Sensor, settings: CameraHealthSettings) -> None:
         self.sensor = sensor
         self.settings = settings
-        self.key = f"{sensor.id}#health"
+        self.key = f"{sensor.id}/health"
         self._hold_ns = round(settings.hold_s * _NS_PER_S)
         self._recover_ns = round(settings.recover_s * _NS_PER_S)
         self._gap_ns = round(settings.report_s * _NS_PER_S)

@@ -86,7 +86,7 @@ class ChannelHealthStep:
     def __init__(self, sensor: Sensor, settings: ChannelHealthSettings) -> None:
         self.sensor = sensor
         self.settings = settings
-        self.key = f"{sensor.id}#health"
+        self.key = f"{sensor.id}/health"
         self._fibre = sensor.kind in _FIBRES
         self._vibration = sensor.kind in _VIBRATION
         self._amplitudes = sensor.kind in settings.amplitude_kinds
