@@ -1,48 +1,41 @@
 """The incident step: tracks, outages and people's moves in, incidents out, one for each event of a site."""
 
+from typing import Final
+
 import msgspec
 
-from linewatch.incident import policy
-from linewatch.incident.lifecycle import Refusal, apply_act, apply_system_move
+from linewatch.incident import acts, known, policy, seats
+from linewatch.incident.attention import attend, counted, held_back
+from linewatch.incident.desk import DeskSettings
+from linewatch.incident.grouping import grouped, lead_for, orphaned, stays_grouped
+from linewatch.incident.hours import Hours
+from linewatch.incident.lifecycle import Move as MoveName
+from linewatch.incident.lifecycle import Refusal, apply_system_move
 from linewatch.incident.party import Part, of_one_crowd, part_of, sized, taken_in
 from linewatch.incident.policy import IncidentSettings
-from linewatch.incident.welfare import Vigil, concern, raised, watched
+from linewatch.incident.rating import hazards_here, rerated
+from linewatch.incident.state import IncidentStepState, Wait, copied
+from linewatch.incident.welfare import concern, raised, watched
 from linewatch.incident.witnesses import Witnesses
 from linewatch.ports import Batch
-from linewatch.records import Health, Incident, KnownMover, OperatorAct, Outage, Record, Tick, Track, Weather
+from linewatch.records import (
+    Attention,
+    Health,
+    Incident,
+    KnownActivity,
+    KnownMover,
+    OperatorAct,
+    Outage,
+    Record,
+    Tick,
+    Track,
+    Weather,
+    calls,
+)
 from linewatch.site.model import Site
 
-_NS_PER_S = 1_000_000_000
-_OPEN = frozenset({"raised", "acknowledged", "assessed", "responding", "returned", "shelved"})
-
-
-class IncidentStepState(msgspec.Struct):
-    """Incidents that are not closed, and what they hang on.
-
-    Every table is kept, and gone through, in the order in which things came: ids hold times, so an order by id would
-    change when all times are moved.
-    """
-
-    incidents: dict[str, Incident]
-    """Open incidents by id."""
-    by_track: dict[str, str]
-    """Incident by track id."""
-    fed_ns: dict[str, int]
-    """When a track last fed an incident, by incident."""
-    parts: dict[str, dict[str, Part]]
-    """Stretch and size of each live track of every incident."""
-    outages: dict[str, Outage]
-    """Outages that are open, by id."""
-    by_outage: dict[str, str]
-    """Incident by outage id."""
-    vigils: dict[str, Vigil]
-    """What is remembered of the people of each incident that a track raised."""
-    weather: dict[str, Weather]
-    """Latest weather by line and stretch."""
-    trusted: dict[str, int]
-    """When each known mover that has proved who it is last reported, by its id."""
-    waiting_since_ns: dict[str, int]
-    """Since when an unacknowledged incident waits for its next escalation."""
+_NS_PER_S: Final = 1_000_000_000
+_BEGIN: Final = ("raised", "returned")
 
 
 class IncidentStep:
@@ -50,23 +43,31 @@ class IncidentStep:
 
     state_type = IncidentStepState
 
-    def __init__(self, site: Site, settings: IncidentSettings, settings_id: str) -> None:
+    def __init__(
+        self,
+        site: Site,
+        settings: IncidentSettings,
+        settings_id: str,
+        desk: DeskSettings | None = None,
+        by_section: dict[str, IncidentSettings] | None = None,
+    ) -> None:
+        """`by_section` holds, by line/section, the settings of sections that have their own."""
         self.site = site
         self.settings = settings
         self.settings_id = settings_id
+        self.desk = desk or DeskSettings()
         self.key = f"{site.name}/incident"
         self.witnesses = Witnesses(site)
+        self.hours = Hours(site, settings, by_section or {}, self.desk.rules)
 
     def initial(self) -> IncidentStepState:
         """No incidents."""
-        return IncidentStepState(**{name: {} for name in IncidentStepState.__struct_fields__})
+        return IncidentStepState()
 
     def step(self, state: IncidentStepState, batch: Batch, tick: Tick) -> tuple[IncidentStepState, tuple[Record, ...]]:
         """People's moves first, then tracks and outages, then what time alone brings about."""
-        state = msgspec.structs.replace(
-            state, **{name: dict(getattr(state, name)) for name in IncidentStepState.__struct_fields__}
-        )
-        before = dict(state.incidents)
+        state = copied(state)
+        before, amended = dict(state.incidents), dict(state.closed)
         refusals: list[Record] = []
         for item in batch:
             if isinstance(item, OperatorAct):
@@ -75,59 +76,88 @@ class IncidentStep:
                 self._track(state, item, tick)
             elif isinstance(item, Outage):
                 self._outage(state, item, tick)
-            elif isinstance(item, KnownMover) and item.authenticated:
-                state.trusted[item.id] = item.time_ns
-            elif isinstance(item, Weather):
-                state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
+            else:
+                refusals += self._beside(state, item, tick)
         self._gather_crowds(state, tick)
         self._raise_outages(state, tick)
         self._look_after(state, tick)
         self._return_to_normal(state, tick)
+        self._mind_seats(state, tick)
+        self._clear_shelf(state, before, tick)
         self._escalate(state, tick)
-        changed = [incident for key, incident in list(state.incidents.items()) if before.get(key) is not incident]
-        self._forget_closed(state)
-        return state, (*refusals, *changed)
+        self._regroup(state, before, tick)
+        attention = self._attend(state, before, tick)
+        changed = [incident for key, incident in state.incidents.items() if before.get(key) is not incident]
+        changed += [c.incident for key, c in state.closed.items() if key in amended and amended[key] is not c]
+        for incident in [each for each in state.incidents.values() if each.state == "closed"]:
+            acts.put_away(state, incident, self.desk, tick)
+        return state, (*refusals, *changed, *attention)
+
+    # --- what comes in --------------------------------------------------------------------------------------------
+
+    def _beside(self, state: IncidentStepState, item: object, tick: Tick) -> list[Record]:
+        """Weather, own people and plans."""
+        if isinstance(item, Weather):
+            state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
+        elif isinstance(item, KnownMover):
+            # Whoever speaks last under a name decides whether it is trusted: a name that was borrowed explains nothing.
+            state.trusted.pop(item.id, None)
+            if item.authenticated:
+                state.trusted[item.id] = item
+        elif isinstance(item, KnownActivity):
+            if item.end_ns <= item.start_ns and item.authenticated:
+                state.activities.pop(item.id, None)
+            elif problem := known.problem_with(self.site, item, tick.time_ns):
+                text = f"known activity {item.id}: {problem}"
+                return [Health(self.site.lines[0].id, "", tick.time_ns, "refused", "note", text)]
+            else:
+                state.activities[item.id] = item
+        return []
 
     def _act(self, state: IncidentStepState, act: OperatorAct, tick: Tick) -> list[Record]:
         incident = state.incidents.get(act.incident)
-        moved = (
-            Refusal(f"there is no open incident {act.incident!r}")
-            if incident is None
-            else apply_act(incident, act, tick.time_ns)
-        )
-        if not isinstance(moved, Refusal):
-            state.incidents[moved.id] = moved
-            state.waiting_since_ns.pop(moved.id, None)
+        why_not = acts.carry_out(state, act, self.site, self.desk, tick)
+        if not why_not:
             return []
         line = incident.line if incident else self.site.lines[0].id
-        text = f"act {act.move} by {act.role} at {act.seat}: {moved.reason}"
+        text = f"act {act.move} by {act.role} at {act.seat}: {why_not}"
         return [Health(line, "", tick.time_ns, "refused", "note", text)]
 
     def _track(self, state: IncidentStepState, track: Track, tick: Tick) -> None:
-        trusted = track.known in state.trusted
-        known = state.by_track.get(track.id) or self._parent(state, track) or self._neighbour(state, track)
-        if known is not None and known not in state.incidents:
+        settings = self.hours.settings_at(track.line, track.section, tick.time_ns)
+        explained = None if track.state == "ended" else known.explained(state, track, tick.time_ns)
+        state.explained.pop(track.id, None)
+        owner = state.by_track.get(track.id) or self._parent(state, track) or self._neighbour(state, track, settings)
+        if owner is not None and owner not in state.incidents:
             # A person has closed this event; its mover may still be there, and does not raise it again.
             if track.state == "ended":
                 del state.by_track[track.id]
             return
-        if known is None:
-            if not policy.convincing(self.witnesses, track, self.settings):
+        trusted = explained is not None
+        said = track if explained is None else msgspec.structs.replace(track, known=explained.by)
+        if owner is None:
+            if not policy.convincing(self.witnesses, track, settings):
                 return
-            incident = policy.from_track(self.site, track, tick.time_ns, self.settings_id, trusted=trusted)
-            state.waiting_since_ns[incident.id] = tick.time_ns
+            incident = policy.from_track(self.site, said, tick.time_ns, self.settings_id, trusted=trusted)
+            weather = self._weather_at(state, incident.line, incident.chainage_m)
+            incident = msgspec.structs.replace(incident, hazards=hazards_here(self.site, incident, weather))
+            state.waiting[incident.id] = Wait(tick.time_ns)
         else:
             incident = policy.refreshed(
-                self.site, state.incidents[known], track, tick.time_ns, self.settings, trusted=trusted
+                self.site, state.incidents[owner], said, tick.time_ns, settings, trusted=trusted
             )
             if incident.state == "returned" and track.state == "confirmed":
-                reopened = apply_system_move(incident, "reopen", tick.time_ns)
-                assert isinstance(reopened, Incident)
-                incident = reopened
-                state.waiting_since_ns[incident.id] = tick.time_ns
+                incident = _moved_by_system(incident, "reopen", tick)
+                state.waiting[incident.id] = Wait(tick.time_ns)
+            weather = self._weather_at(state, incident.line, incident.chainage_m)
+        if explained is not None:
+            state.explained[track.id] = explained
+        incident = rerated(state.incidents.get(incident.id), incident, weather, self.desk.crowd_count)
         incident = sized(incident, self._take_part(state, incident.id, track), tick.time_ns)
-        proved = track if trusted else msgspec.structs.replace(track, known=None)
-        state.vigils[incident.id] = watched(state.vigils.get(incident.id), proved, self.settings.welfare)
+        # Only own people who say where they are need nobody to look after them; who is in a work zone does.
+        own = explained is not None and explained.by == track.known
+        proved = track if own else msgspec.structs.replace(track, known=None)
+        state.vigils[incident.id] = watched(state.vigils.get(incident.id), proved, settings.welfare)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
 
@@ -141,6 +171,36 @@ class IncidentStep:
             parts[track.id] = part_of(track)
         state.parts[incident] = parts
         return parts
+
+    def _parent(self, state: IncidentStepState, track: Track) -> str | None:
+        """The incident of a track that this one was split from: its history stays with the event."""
+        return next((state.by_track[p] for p in track.parents if p in state.by_track), None)
+
+    def _neighbour(self, state: IncidentStepState, track: Track, settings: IncidentSettings) -> str | None:
+        """An open incident that this new track belongs to."""
+        if track.state not in ("confirmed", "tentative"):
+            return None
+        for key, incident in list(state.incidents.items()):
+            live = bool(state.parts.get(key))
+            fed_ns = state.fed_ns.get(key, 0)
+            if policy.continues(incident, state.vigils.get(key), track, live=live, fed_ns=fed_ns, settings=settings):
+                return key
+        return None
+
+    def _outage(self, state: IncidentStepState, outage: Outage, tick: Tick) -> None:
+        if outage.end_ns is None:
+            state.outages[outage.id] = outage
+            return
+        state.outages.pop(outage.id, None)
+        incident_key = state.by_outage.pop(outage.id, None)
+        incident = state.incidents.get(incident_key or "")
+        if incident is None or incident.id in state.by_outage.values():
+            return
+        back = msgspec.structs.replace(incident, updated_ns=tick.time_ns, reason=f"{incident.reason}; watched again")
+        returned = apply_system_move(back, "return", tick.time_ns)
+        state.incidents[incident.id] = back if isinstance(returned, Refusal) else returned
+
+    # --- what follows ---------------------------------------------------------------------------------------------
 
     def _gather_crowds(self, state: IncidentStepState, tick: Tick) -> None:
         """Crowds that have grown together are one event: the older incident stands for them."""
@@ -162,58 +222,33 @@ class IncidentStep:
         merged = msgspec.structs.replace(older, tracks=(*older.tracks, *parts), updated_ns=tick.time_ns)
         state.incidents[older.id] = sized(merged, state.parts[older.id], tick.time_ns)
 
-    def _parent(self, state: IncidentStepState, track: Track) -> str | None:
-        """The incident of a track that this one was split from: its history stays with the event."""
-        return next((state.by_track[p] for p in track.parents if p in state.by_track), None)
-
-    def _neighbour(self, state: IncidentStepState, track: Track) -> str | None:
-        """An open incident that this new track belongs to."""
-        if track.state not in ("confirmed", "tentative"):
-            return None
-        for key, incident in list(state.incidents.items()):
-            live = bool(state.parts.get(key))
-            fed_ns = state.fed_ns.get(key, 0)
-            if policy.continues(
-                incident, state.vigils.get(key), track, live=live, fed_ns=fed_ns, settings=self.settings
-            ):
-                return key
-        return None
-
-    def _outage(self, state: IncidentStepState, outage: Outage, tick: Tick) -> None:
-        if outage.end_ns is None:
-            state.outages[outage.id] = outage
-            return
-        state.outages.pop(outage.id, None)
-        incident_key = state.by_outage.pop(outage.id, None)
-        incident = state.incidents.get(incident_key or "")
-        if incident is None:
-            return
-        back = msgspec.structs.replace(incident, updated_ns=tick.time_ns, reason=f"{incident.reason}; watched again")
-        returned = apply_system_move(back, "return", tick.time_ns)
-        state.incidents[incident.id] = back if isinstance(returned, Refusal) else returned
-
     def _raise_outages(self, state: IncidentStepState, tick: Tick) -> None:
-        due_ns = tick.time_ns - round(self.settings.outage_after_s * _NS_PER_S)
         for key, outage in list(state.outages.items()):
-            long_enough = outage.to_m - outage.from_m >= self.settings.outage_from_m or (outage.first_channel is None)
+            if key in state.by_outage:
+                continue
+            middle_m = (outage.from_m + outage.to_m) / 2.0
+            section = self.site.section_at(outage.line, middle_m).name
+            settings = self.hours.settings_at(outage.line, section, tick.time_ns)
+            due_ns = tick.time_ns - round(settings.outage_after_s * _NS_PER_S)
+            long_enough = outage.to_m - outage.from_m >= settings.outage_from_m or (outage.first_channel is None)
             blind = outage.remaining_fraction < 0.5
-            if key in state.by_outage or outage.noticed_ns > due_ns or not (long_enough and blind):
+            if outage.noticed_ns > due_ns or not (long_enough and blind):
                 continue
             incident = policy.from_outage(self.site, outage, tick.time_ns, self.settings_id)
             state.incidents[incident.id] = incident
             state.by_outage[key] = incident.id
-            state.waiting_since_ns[incident.id] = tick.time_ns
+            state.waiting[incident.id] = Wait(tick.time_ns)
 
     def _look_after(self, state: IncidentStepState, tick: Tick) -> None:
         """Raise to distress whoever has not moved for too long, or was lost from sight after stopping."""
         for key, vigil in list(state.vigils.items()):
             incident = state.incidents[key]
-            if incident.concern == "distress":
+            if incident.concern == "distress" or incident.state == "closed":
                 continue
             reason = concern(vigil, self._weather_at(state, incident.line, vigil.anchor_m), tick, self.settings.welfare)
             if reason:
                 state.incidents[key] = raised(incident, reason, tick)
-                state.waiting_since_ns[key] = tick.time_ns
+                state.waiting[key] = Wait(tick.time_ns)
 
     def _weather_at(self, state: IncidentStepState, line: str, chainage_m: float) -> Weather | None:
         here = [w for w in state.weather.values() if w.line == line and w.from_m <= chainage_m <= w.to_m]
@@ -224,29 +259,118 @@ class IncidentStep:
         for key, incident in list(state.incidents.items()):
             idle = bool(incident.tracks) and not state.parts.get(key) and incident.concern != "distress"
             if idle and incident.state == "raised" and tick.time_ns - state.fed_ns[key] >= quiet_ns:
-                returned = apply_system_move(incident, "return", tick.time_ns)
-                assert isinstance(returned, Incident)
-                state.incidents[key] = returned
+                state.incidents[key] = _moved_by_system(incident, "return", tick)
+
+    def _mind_seats(self, state: IncidentStepState, tick: Tick) -> None:
+        """Raise what nobody looks after, and note when somebody does again."""
+        keeps = seats.keepers(self.site, self.desk, state.seats) if state.seats else {}
+        for name, seat in list(state.seats.items()):
+            missed = seats.unattended(name, state.seats, self.desk, tick.time_ns)
+            if bool(missed) == bool(seat.missed):
+                continue
+            state.seats[name] = msgspec.structs.replace(seat, missed=missed)
+            incident = state.incidents.get(state.seat_incidents.get(name, ""))
+            if missed and incident is None:
+                mine = tuple(section for section, keeper in keeps.items() if keeper == name)
+                incident = seats.incident_of(self.site, name, mine, missed, tick.time_ns, self.settings_id)
+                state.seat_incidents[name] = incident.id
+                state.waiting[incident.id] = Wait(tick.time_ns)
+            elif incident is not None:
+                reason = missed or f"{incident.reason}; attended again"
+                incident = msgspec.structs.replace(incident, reason=reason, updated_ns=tick.time_ns)
+                turned = apply_system_move(incident, "reopen" if missed else "return", tick.time_ns)
+                incident = incident if isinstance(turned, Refusal) else turned
+            if incident is not None:
+                state.incidents[incident.id] = incident
+
+    def _clear_shelf(self, state: IncidentStepState, before: dict[str, Incident], tick: Tick) -> None:
+        """Nothing stays hidden beyond its time, nor once it is more urgent, nor when somebody is in distress."""
+        for key, incident in list(state.incidents.items()):
+            old = before.get(key)
+            if old is not None and (incident.priority < old.priority or incident.concern != old.concern):
+                state.worsened_ns[key] = tick.time_ns
+            hidden = incident.state in ("shelved", "out_of_service")
+            over = incident.shelved_until_ns is not None and incident.shelved_until_ns <= tick.time_ns
+            worse = state.worsened_ns.get(key) == tick.time_ns or incident.concern == "distress"
+            if hidden and (over or worse):
+                name: MoveName = "resurface" if worse else "shelf_over"
+                state.incidents[key] = _moved_by_system(incident, name, tick)
+                state.waiting[key] = Wait(tick.time_ns)
 
     def _escalate(self, state: IncidentStepState, tick: Tick) -> None:
-        """Unanswered incidents are passed on, whether or not the cause is gone; a note (priority 5) is not."""
-        for key, since_ns in list(state.waiting_since_ns.items()):
+        """What nobody deals with is passed on, whether or not the cause is gone; a note (priority 5) is not."""
+        for key, wait in list(state.waiting.items()):
             incident = state.incidents[key]
-            if incident.priority > len(self.settings.escalate_after_s):
+            after_s = self._patience_s(incident)
+            if after_s is None or incident.group or wait.times >= self.settings.escalations:
                 continue
-            wait_ns = round(self.settings.escalate_after_s[incident.priority - 1] * _NS_PER_S)
-            if tick.time_ns - since_ns < wait_ns or incident.escalations >= self.settings.escalations:
+            if tick.time_ns - wait.since_ns < round(after_s * _NS_PER_S):
                 continue
             state.incidents[key] = msgspec.structs.replace(
                 incident, escalations=incident.escalations + 1, updated_ns=tick.time_ns
             )
-            state.waiting_since_ns[key] = tick.time_ns
+            state.waiting[key] = Wait(tick.time_ns, wait.times + 1)
 
-    def _forget_closed(self, state: IncidentStepState) -> None:
+    def _patience_s(self, incident: Incident) -> float | None:
+        """How long an incident may wait where it stands; None for ever."""
+        if incident.state == "responding":
+            return self.desk.accept_after_s
+        by_priority = self.settings.escalate_after_s if incident.state in _BEGIN else self.desk.idle_after_s
+        return by_priority[incident.priority - 1] if incident.priority <= len(by_priority) else None
+
+    # --- who sees it ----------------------------------------------------------------------------------------------
+
+    def _regroup(self, state: IncidentStepState, before: dict[str, Incident], tick: Tick) -> None:
+        """Put what is one matter behind one lead, let out what is not any more, and give every group a lead."""
+        let_out: set[str] = set()
+        for members in list(orphaned(state.incidents)):
+            old_lead = state.incidents.get(members[0].group)
+            heir = state.incidents.get((old_lead.merged_into or "") if old_lead else "")
+            lead = heir.id if heir is not None and calls(None, heir) else ""
+            for member in members:
+                self._stand(state, member, lead, tick)
+                lead = lead or member.id
+                let_out.add(member.id)
         for key, incident in list(state.incidents.items()):
-            if incident.state in _OPEN:
+            if incident.group and not stays_grouped(state.incidents[incident.group], incident, self.desk):
+                self._stand(state, incident, "", tick)
+                let_out.add(key)
+        for key, incident in list(state.incidents.items()):
+            if key in let_out or not calls(before.get(key), incident) or incident.group:
                 continue
-            del state.incidents[key]
-            for name in ("fed_ns", "parts", "vigils", "waiting_since_ns"):
-                getattr(state, name).pop(key, None)
-            state.by_outage = {o: i for o, i in state.by_outage.items() if i != key}
+            back = held_back(incident, state.attention)
+            lead_incident = lead_for(incident, state.incidents.values(), self.desk, tick.time_ns, held_back=back)
+            if lead_incident is not None:
+                self._stand(state, incident, lead_incident.id, tick)
+
+    def _stand(self, state: IncidentStepState, incident: Incident, lead: str, tick: Tick) -> None:
+        state.incidents[incident.id] = grouped(incident, lead, tick.time_ns)
+        if not lead and incident.id in state.waiting:
+            state.waiting[incident.id] = Wait(tick.time_ns)
+
+    def _attend(self, state: IncidentStepState, before: dict[str, Incident], tick: Tick) -> list[Attention]:
+        """Count this tick's interruptions, and decide how much attention sections get from the next tick on."""
+        called = [incident for key, incident in state.incidents.items() if calls(before.get(key), incident)]
+        state.calls_ns = counted(state.calls_ns, called, tick.time_ns)
+        if not state.calls_ns and not any(each.flood or each.loud for each in state.attention.values()):
+            return []
+        by_seat: dict[str, list[str]] = {}
+        for section, seat in seats.keepers(self.site, self.desk, state.seats).items():
+            by_seat.setdefault(seat, []).append(section)
+        changed = []
+        for seat, sections in by_seat.items():
+            old = state.attention.get(seat)
+            new = attend(old, seat, sections, state.calls_ns, self.desk, tick.time_ns)
+            if new is not old:
+                state.attention[seat] = new
+                # The first word of a seat at rest says nothing that anybody needs to keep.
+                changed += [new] if old is not None or new.flood or new.loud else []
+        for seat in [seat for seat in state.attention if seat not in by_seat]:
+            del state.attention[seat]
+        return changed
+
+
+def _moved_by_system(incident: Incident, move: MoveName, tick: Tick) -> Incident:
+    moved = apply_system_move(incident, move, tick.time_ns)
+    assert isinstance(moved, Incident)
+    return moved

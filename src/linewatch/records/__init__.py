@@ -20,7 +20,7 @@ from linewatch.records.context import (
 from linewatch.records.detection import Detection, Detections, batch_of, concatenate, order_of, quantise_batch
 from linewatch.records.health import Health, Outage
 from linewatch.records.ids import content_id, incident_id, outage_id, track_id
-from linewatch.records.incident import Incident, OperatorAct, Party, interrupts, standing
+from linewatch.records.incident import Incident, OperatorAct, Party, calls, interrupts, standing
 from linewatch.records.quantise import quantise, quantise_time_ns
 from linewatch.records.track import HandOver, Track
 from linewatch.records.vocabulary import ACTS, KINDS, MOVERS, SENSOR_KINDS, derive_kind
@@ -56,6 +56,7 @@ __all__ = [
     "WalkTest",
     "Weather",
     "batch_of",
+    "calls",
     "canonical_bytes",
     "concatenate",
     "content_id",

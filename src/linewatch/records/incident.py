@@ -138,6 +138,19 @@ def interrupts(incident: Incident) -> bool:
     return incident.priority < NOTE_PRIORITY and not incident.withdrawn and standing(incident) == "shown"
 
 
+def calls(before: Incident | None, now: Incident) -> bool:
+    """Whether this version calls a person away from what they do, and the one before it (None where it is new) did not.
+
+    That is what an interruption is, wherever it is counted: something begins to ask for attention, or what asked for
+    it already turns out to be a person in distress. What comes back, or is passed on, is the same call.
+    """
+    if not interrupts(now):
+        return False
+    if now.concern == "distress" and (before is None or before.concern != "distress"):
+        return True
+    return now.state in ("raised", "returned") and (before is None or not interrupts(before))
+
+
 class OperatorAct(msgspec.Struct, frozen=True, tag="operator_act"):
     """A move by a person, as the record chain keeps it: with role and seat, never with a name."""
 

@@ -183,9 +183,9 @@ def test_a_deer_that_one_frame_takes_for_a_person_is_not_called() -> None:
 def test_people_walking_side_by_side_are_one_event_and_counted_together() -> None:
     watch = Watch()
     for at in range(1, 4):
-        watch.at(at, track(at, detections=20), track(at, name="t2", from_m=161.0, to_m=163.0, detections=20))
+        watch.at(at, track(at, detections=20), track(at, name="t2", from_m=169.0, to_m=171.0, detections=20))
     assert watch.only.count_low == 2
-    assert (watch.only.from_m, watch.only.to_m) == (140.0, 163.0)
+    assert (watch.only.from_m, watch.only.to_m) == (140.0, 171.0)
 
 
 def test_crowds_that_grow_together_become_one_incident() -> None:

@@ -93,10 +93,10 @@ def test_no_timer_ends_a_case_of_distress() -> None:
 def test_a_person_closes_a_case_with_a_reason_and_nobody_shelves_it() -> None:
     watch = kept_still(260)
     name = watch.only.id
-    watch.at(261, OperatorAct(name, "shelve", "supervisor", "seat 1", T0_NS, "busy"))
+    watch.at(261, OperatorAct(name, "shelve", "supervisor", "seat 1", T0_NS + 261 * S, "busy"))
     assert watch.only.state == "raised"
-    watch.at(262, OperatorAct(name, "acknowledge", "operator", "seat 1", T0_NS))
-    watch.at(263, OperatorAct(name, "close", "operator", "seat 1", T0_NS, "seen on camera, walked off"))
+    watch.at(262, OperatorAct(name, "acknowledge", "operator", "seat 1", T0_NS + 262 * S))
+    watch.at(263, OperatorAct(name, "close", "operator", "seat 1", T0_NS + 263 * S, "seen on camera, walked off"))
     assert watch.only.state == "closed"
 
 
