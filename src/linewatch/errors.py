@@ -5,6 +5,7 @@ LinewatchError
 │   └── SiteError                a site has problems: all of them, each with file, key, found, allowed
 ├── PluginError (ImportError)    a named plug-in is missing, broken or there twice
 ├── StoreError (OSError)         a store cannot be opened, is newer, foreign, full or damaged
+├── DeliveryError (OSError)      a notifier cannot reach the other side now; what it was given is told again
 └── ChainError (ValueError)      the chain of records does not verify
 """
 
@@ -50,6 +51,10 @@ class PluginError(LinewatchError, ImportError):
 
 class StoreError(LinewatchError, OSError):
     """A store cannot be opened, is of a newer version, foreign, full or damaged."""
+
+
+class DeliveryError(LinewatchError, OSError):
+    """A notifier cannot reach the other side now; what it was given is told again."""
 
 
 class ChainError(LinewatchError, ValueError):

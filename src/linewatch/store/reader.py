@@ -150,6 +150,14 @@ class StoreReader:
             after = int(body)
             return [(row[0], incident_of(unwrap(row))) for row in self._connection.execute(statement, (after, limit))]
 
+    def delivered_to(self, channel: str) -> int | None:
+        """How far this channel has delivered, as a position of the record chain; None for a new channel."""
+        with errors_told(self._path):
+            body = self._one("SELECT body FROM state WHERE space = 'outbox' AND key = ?", (channel,))
+        if body is not None and not _CURSOR.fullmatch(body):
+            raise ChainError(f"state outbox {channel!r}: found {body[:20]!r}; allowed: a position in decimal digits")
+        return None if body is None else int(body)
+
     def segments(self) -> list[Segment]:
         """Files of the archive that still stand, in the order in which they were written."""
         with errors_told(self._path):
