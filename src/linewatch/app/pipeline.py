@@ -55,7 +55,13 @@ class Pipeline:
             for section in line.sections
         }
         self.health = HealthStep(site, settings.health)
-        self.incident = IncidentStep(site, settings.incident, self.settings_id)
+        by_section = {
+            f"{line.id}/{section.name}": checked_settings(section.settings, "", "", settings)[0].incident
+            for line in site.lines
+            for section in line.sections
+            if "incident" in section.settings
+        }
+        self.incident = IncidentStep(site, settings.incident, self.settings_id, settings.desk, by_section)
         steps: tuple[AnyStep, ...] = (self.health, *self.trackers.values(), self.incident)
         self._decision_steps = {step.key: step for step in steps}
 

@@ -17,6 +17,7 @@ from linewatch.errors import Problem, SiteError
 from linewatch.health.camera import CameraHealthSettings
 from linewatch.health.channels import ChannelHealthSettings
 from linewatch.health.watch import HealthSettings
+from linewatch.incident.desk import DeskSettings, desk_problems
 from linewatch.incident.policy import IncidentSettings
 from linewatch.records import content_id
 from linewatch.site.model import Site
@@ -63,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cameras that no longer see."""
     incident: IncidentSettings = IncidentSettings()
     """What a person must deal with."""
+    desk: DeskSettings = DeskSettings()
+    """Who deals with it, and how much of it at once."""
 
 
 def settings_of(site: Site, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -71,6 +74,7 @@ def settings_of(site: Site, overrides: Mapping[str, Any] | None = None) -> Setti
     if overrides:
         settings, more = checked_settings(overrides, "settings", "settings", settings)
         problems = (*problems, *more)
+    problems = (*problems, *desk_problems(site, settings.desk))
     for line in site.lines:
         for section in line.sections:
             _, more = checked_settings(section.settings, "site.toml", f"section {section.name}.settings")

@@ -7,10 +7,11 @@ import msgspec
 from linewatch.incident import acts, known, policy, seats
 from linewatch.incident.attention import attend, counted, held_back
 from linewatch.incident.desk import DeskSettings
+from linewatch.incident.entries import Refusal
 from linewatch.incident.grouping import grouped, lead_for, orphaned, stays_grouped
 from linewatch.incident.hours import Hours
 from linewatch.incident.lifecycle import Move as MoveName
-from linewatch.incident.lifecycle import Refusal, apply_system_move
+from linewatch.incident.lifecycle import apply_system_move
 from linewatch.incident.party import Part, of_one_crowd, part_of, sized, taken_in
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.rating import hazards_here, rerated

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linewatch.incident.entries import Refusal
 from linewatch.incident.lifecycle import (
     LATE_S,
     SHELF_MOST_S,
     TABLE,
     Desk,
     Move,
-    Refusal,
     apply_act,
     apply_system_move,
     moves_allowed,
