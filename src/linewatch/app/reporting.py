@@ -49,7 +49,9 @@ def facts_of(
                 f"period: found {period[0]} to {period[1]} ns; allowed: a part of {begun_ns} to {ended_ns} ns"
             )
         gaps = tuple(
-            (before * period_ns, (after - 1) * period_ns) for before, after in reader.restarts() if after - before > 1
+            (before * period_ns, (after - 1) * period_ns)
+            for before, after in sorted(set(reader.restarts()))
+            if after - before > 1
         )
         head = reader.heads().code
     return Facts(

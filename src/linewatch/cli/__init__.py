@@ -26,6 +26,10 @@ _VERBS: Final = {
     "plan": "where the next sensors do most",
     "settings": "which settings a store ran under, who brought them, and the way back",
     "report": "counts, rates and trends, each beside the time that nobody watched",
+    "backup": "copy a store while it is written",
+    "restore": "a store out of a copy",
+    "standby": "follow another machine's journal, ready to take over",
+    "takeover": "make a standby the store that is written",
     "verify": "check that a store's chains of records are whole",
 }
 

@@ -29,6 +29,11 @@ class FileCited(msgspec.Struct, frozen=True, tag="file"):
     """Its hash."""
 
 
+def is_name(name: str) -> bool:
+    """Whether this is the name of a file inside a store, and leads nowhere else."""
+    return _NAME.fullmatch(name) is not None
+
+
 def write_file(folder: Path, room: str, number: int, suffix: str, write: Callable[[Path], object]) -> FileCited:
     """Let `write` fill a new file, then make it and its folder entry durable. Nothing cites it yet."""
     if room not in ROOMS:

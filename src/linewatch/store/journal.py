@@ -22,7 +22,7 @@ from linewatch.store.files import FileCited, make_folder, make_rooms, next_numbe
 from linewatch.store.head import Head
 from linewatch.store.identity import Identity
 from linewatch.store.keys import Signer
-from linewatch.store.lock import hold_lock
+from linewatch.store.lock import hold_lock, refuse_follower
 from linewatch.store.notes import AUDIT_KINDS, CHECKPOINT, FILE, OPEN, RECORD_KINDS, Erasure, Note, encode
 from linewatch.store.reader import StoreReader
 from linewatch.store.schema import DATABASE, FORMAT, connect_writer, errors_told, transaction
@@ -326,6 +326,7 @@ def open_journal(
     there or nobody may; `InputError` where it is of another run and `changed` is `refuse`.
     """
     make_folder(folder)
+    refuse_follower(folder)
     lock = hold_lock(folder)
     path = folder / DATABASE
     try:

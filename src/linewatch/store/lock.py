@@ -3,10 +3,19 @@
 import fcntl
 import os
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from linewatch.errors import StoreError
 from linewatch.store.schema import LOCK, errors_told
+
+FOLLOWER: Final = "standby.json"
+"""File that marks a store which follows another: whoever wrote to it would tear the two apart."""
+
+
+def refuse_follower(folder: Path) -> None:
+    """Raise `StoreError` where this store follows another one."""
+    if (folder / FOLLOWER).exists():
+        raise StoreError(f"{folder}: found a store that follows another; allowed: one that was taken over (`takeover`)")
 
 
 def hold_lock(folder: Path) -> TextIO:
