@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _BEHIND = {"OpenedStore": "OpenedStore", "open": "open_archive"}
 
-__all__ = ["OpenedStore", "__version__", "open"]  # noqa: F822 - given by __getattr__
+__all__ = ["OpenedStore", "__version__", "open"]
 
 
 def __getattr__(name: str) -> Any:

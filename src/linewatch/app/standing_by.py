@@ -13,6 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import msgspec
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as Asked
@@ -151,6 +152,18 @@ def serving(folder: Path, token: str) -> Starlette:
         return FileResponse(folder / name)
 
     return Starlette(routes=[Route("/part", part, methods=["POST"]), Route("/file/{name:path}", file)])
+
+
+def serve(folder: Path, token: str, host: str, port: int, certificate: Path | None, key: Path | None) -> None:
+    """Let others follow this store until stopped."""
+    uvicorn.run(
+        serving(folder, token),
+        host=host,
+        port=port,
+        log_level="warning",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
 
 
 def follow_once(folder: Path, leader: Leader, address: str, clock: Clock) -> Followed:

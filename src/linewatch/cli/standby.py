@@ -5,9 +5,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import uvicorn
-
-from linewatch.app.standing_by import Followed, follow, follow_once, leader_at, serving
+from linewatch.app.standing_by import Followed, follow, follow_once, leader_at, serve
 from linewatch.clock import WallClock
 from linewatch.errors import InputError
 from linewatch.store.reader import open_store
@@ -69,14 +67,7 @@ def _serve(args: argparse.Namespace, token: str) -> int:
     if host.strip("[]") not in _LOOPBACK and (args.tls_cert is None or args.tls_key is None):
         raise InputError(f"--serve: found {host} without TLS; allowed: a loopback address, or --tls-cert and --tls-key")
     open_store(args.store).close()
-    uvicorn.run(
-        serving(args.store, token),
-        host=host.strip("[]"),
-        port=int(port),
-        log_level="warning",
-        ssl_certfile=args.tls_cert,
-        ssl_keyfile=args.tls_key,
-    )
+    serve(args.store, token, host.strip("[]"), int(port), args.tls_cert, args.tls_key)
     return 0
 
 
