@@ -25,6 +25,8 @@ from linewatch.records.vocabulary import Assessment, Hazard, Outcome, Role
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern="^[a-z_]+$")]
 Text = Annotated[str, msgspec.Meta(max_length=2000)]
 _MOST: Final = 1000
+UNDO: Final = "undo"
+"""Takes back the last move of the same seat; whether there is one, the watch knows."""
 
 
 class IncidentQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +151,7 @@ async def move(call: Call) -> Moved:
     """Make a move. Refused moves say why; who may not make it at all is told so."""
     wish, key = call.body, call.path["id"]
     kept = await found_incident(call, key)
-    if wish.move not in {each.move for each in _allowed(call, kept)}:
+    if wish.move != UNDO and wish.move not in {each.move for each in _allowed(call, kept)}:
         _refuse(call, kept, wish.move)
     seq = await act(call, key, wish.move, wish.reason, wish.values())
     picture = call.services.live.picture

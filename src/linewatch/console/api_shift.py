@@ -10,6 +10,7 @@ from linewatch.console.incident_view import incident_shape, outage_shape
 from linewatch.console.picture import NS_PER_MS, Picture
 from linewatch.console.seats import INTERRUPTION_NS, Seating, seating_of
 from linewatch.console.shapes import ActDone, LoadShape, NoteShape, SeatShape, ShiftShape
+from linewatch.site.model import Site
 
 SeatName = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
@@ -57,7 +58,8 @@ async def shift(call: Call) -> ShiftShape:
     kept = sorted(picture.open.values(), key=lambda k: (k.incident.priority, -k.incident.raised_ns, k.incident.id))
     shapes = [incident_shape(each) for each in kept]
     return ShiftShape(
-        seats=[_seat(seat, found) for seat, found in sorted(seats.items())],
+        seats=[_seat(seat, found) for seat, found in sorted(seats.items())]
+        or [SeatShape(ONLY_SEAT, [], "", None, None)],
         open=[shape for shape in shapes if shape.state != "shelved"],
         shelved=[shape for shape in shapes if shape.state == "shelved"],
         outages=[outage_shape(outage) for outage in picture.outages.values()],
@@ -91,25 +93,26 @@ def _load(picture: Picture, seats: dict[str, Seating], now_ns: int) -> list[Load
 
 async def take(call: Call) -> ActDone:
     """Take a seat."""
-    wish = call.body
+    wish, users = call.body, call.services.users
     assert call.entry is not None
-    call.services.users.take_seat(call.entry.secret, wish.seat)
     sat = call._replace(entry=call.entry._replace(session=msgspec.structs.replace(call.session, seat=wish.seat)))
-    values = {"sections": ",".join(wish.sections)}
-    values |= {} if wish.sound is None else {"sound": _yes(wish.sound)}
-    try:
-        return ActDone(await act(sat, "", "take", "", values))
-    except BaseException:
-        call.services.users.take_seat(call.entry.secret, call.session.seat)
-        raise
+    sections = ",".join(_section(call.services.site, name) for name in wish.sections)
+    seq = await act(sat, "", "take_seat", "", {"sections": sections} if sections else {})
+    users.take_seat(call.entry.secret, wish.seat)
+    if wish.sound is not None:
+        await act(sat, "", "beat", "", {"sound": _said(wish.sound), "visible": "true"})
+    return ActDone(seq)
+
+
+def _section(site: Site, name: str) -> str:
+    """The name of a section with its line, where that is clear."""
+    lines = [line.id for line in site.lines for section in line.sections if section.name == name]
+    return f"{lines[0]}/{name}" if len(lines) == 1 else name
 
 
 async def leave(call: Call) -> ActDone:
     """Leave the seat."""
-    seq = await act(call, "", "leave", call.body.reason, {})
-    assert call.entry is not None
-    call.services.users.take_seat(call.entry.secret, "")
-    return ActDone(seq)
+    return await _get_up(call, "leave_seat", call.body.reason, {})
 
 
 async def note(call: Call) -> ActDone:
@@ -118,20 +121,28 @@ async def note(call: Call) -> ActDone:
 
 
 async def hand_over(call: Call) -> ActDone:
-    """Hand over: say what the next must know. The next signs by taking the seat."""
-    return ActDone(await act(call, "", "hand_over", call.body.text, {"to": call.body.to} if call.body.to else {}))
+    """Hand the seat over, saying what the next must know; the next signs by taking it, or by having another seat."""
+    return await _get_up(call, "hand_over", call.body.text, {"to": call.body.to} if call.body.to else {})
 
 
-async def present(call: Call) -> None:
+async def _get_up(call: Call, move: str, reason: str, values: dict[str, str]) -> ActDone:
+    seq = await act(call, "", move, reason, values)
+    assert call.entry is not None
+    call.services.users.take_seat(call.entry.secret, "")
+    return ActDone(seq)
+
+
+async def beat(call: Call) -> None:
     """Say that somebody is there: the page is visible, and can be heard."""
-    values = {"sound": _yes(call.body.sound), "visible": _yes(call.body.visible)}
-    await act(call, "", "present", "", values)
+    await act(call, "", "beat", "", {"sound": _said(call.body.sound), "visible": _said(call.body.visible)})
 
 
-def _yes(value: bool) -> str:  # noqa: FBT001 - a word for a truth
-    return "yes" if value else "no"
+def _said(value: bool) -> str:  # noqa: FBT001 - a word for a truth
+    return "true" if value else "false"
 
 
+ONLY_SEAT: Final = "seat 1"
+"""Name of the seat that is offered before any was taken."""
 _REFUSED: Final = (409, 503)
 ENDPOINTS: Final = (
     Endpoint("GET", "/api/shift", "shift", "What the next shift must know", shift, ShiftShape),
@@ -156,7 +167,7 @@ ENDPOINTS: Final = (
         "/api/shift/beat",
         "beat",
         "Say that the page is seen and heard",
-        present,
+        beat,
         roles=SEATED,
         body=Presence,
         problems=_REFUSED,

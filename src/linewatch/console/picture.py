@@ -38,6 +38,8 @@ _CLOSED_KEPT: Final = 500
 _NOTES_KEPT: Final = 200
 _HEARD_BACK_NS: Final = 600_000_000_000
 """How far back a picture looks for what each sensor last said."""
+_TRACK_BACK_NS: Final = 60_000_000_000
+"""How far back it looks for tracks that were not told of anew."""
 _TICK_BACK: Final = 20_000
 NS_PER_MS: Final = 1_000_000
 
@@ -101,6 +103,7 @@ class Picture:
         self.known: dict[str, KnownMover] = {}
         self.acts: dict[str, list[tuple[int, OperatorAct]]] = {}
         self.site_acts: deque[tuple[int, OperatorAct]] = deque(maxlen=_NOTES_KEPT)
+        self.beats: dict[str, tuple[int, OperatorAct]] = {}
         self.heard_ns: dict[str, int] = {}
         self.findings: dict[str, Health] = {}
         self.interrupted_at: deque[tuple[int, str, str]] = deque(maxlen=5000)
@@ -181,6 +184,13 @@ class Picture:
             case _:
                 pass
 
+    def follow(self, track: Track, last: Tick) -> None:
+        """Take a track from before the picture began: one that had ended by its last tick is gone."""
+        if track.state == "ended" and track.time_ns < last.time_ns - last.period_ns:
+            self.tracks.pop(track.id, None)
+        else:
+            self.tracks[track.id] = track
+
     def _incident(self, kept: Kept, changes: Changes) -> None:
         incident = kept.incident
         changes.incidents[incident.id] = kept
@@ -203,9 +213,13 @@ class Picture:
         """An act that the watch refused stands in the record, and did nothing."""
         for seq, act in reversed(changes.acts):
             if text.startswith(f"act {act.move} by {act.role} at {act.seat}: "):
-                acts = self.acts.get(act.incident, []) if act.incident else self.site_acts
-                acts.remove((seq, act))
                 changes.acts.remove((seq, act))
+                if act.incident:
+                    self.acts[act.incident].remove((seq, act))
+                elif act.move == "beat":
+                    self.beats.pop(act.seat, None)
+                else:
+                    self.site_acts.remove((seq, act))
                 return
 
     def _heard(self, sensor: str, time_ns: int, changes: Changes) -> None:
@@ -233,6 +247,8 @@ class Picture:
         changes.acts.append((seq, act))
         if act.incident:
             self.acts.setdefault(act.incident, []).append((seq, act))
+        elif act.move == "beat":
+            self.beats[act.seat] = (seq, act)
         else:
             self.site_acts.append((seq, act))
 
@@ -264,8 +280,10 @@ def picture_at(site: Site, history: History, seq: int) -> Picture:
         picture.take(at_seq, incident, nothing)
     if tick is not None:
         picture.tick = tick
-        for read in decoded(_until(history.entries(kinds=("track",), from_seq=history.seq_of_tick(tick.index)), seq)):
-            picture.take(read.entry.seq, read.record, nothing)
+        lately = history.seq_of_tick((tick.time_ns - _TRACK_BACK_NS) // tick.period_ns)
+        for read in decoded(_until(history.entries(kinds=("track",), from_seq=lately), seq)):
+            if isinstance(read.record, Track):
+                picture.follow(read.record, tick)
     picture.seq = seq
     return picture
 

@@ -24,18 +24,14 @@ class Seating(NamedTuple):
 def seating_of(picture: Picture) -> dict[str, Seating]:
     """Every seat that was ever taken, by name."""
     seats: dict[str, Seating] = {}
-    for _, act in picture.site_acts:
+    for _, act in sorted([*picture.site_acts, *picture.beats.values()], key=lambda each: each[0]):
         values = dict(act.values)
-        if act.move == "take":
+        if act.move == "take_seat":
             sections = tuple(part for part in values.get("sections", "").split(",") if part)
-            seats[act.seat] = Seating(act.role, sections, act.time_ns, _said(values.get("sound")))
-        elif act.move == "leave" and act.seat in seats:
+            seats[act.seat] = Seating(act.role, sections, act.time_ns, None)
+        elif act.move in ("leave_seat", "hand_over") and act.seat in seats:
             seats[act.seat] = seats[act.seat]._replace(role="", since_ns=act.time_ns, sound=None)
-        elif act.move == "present" and act.seat in seats:
-            heard = values.get("sound") == "yes" and values.get("visible") == "yes"
+        elif act.move == "beat" and act.seat in seats:
+            heard = values.get("sound") == values.get("visible") == "true"
             seats[act.seat] = seats[act.seat]._replace(sound=heard)
     return seats
-
-
-def _said(word: str | None) -> bool | None:
-    return None if word is None else word == "yes"

@@ -23,6 +23,8 @@ from linewatch.simulate import SimulatedSource
 from linewatch.store.users import UserStore, open_users
 
 SCENE = "walker-and-wind"
+WRITTEN_S = 180.0
+"""How much of it a store for reading holds."""
 PASSWORD = "wicket-marten-07"  # noqa: S105 - of people who are made up
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PEOPLE: dict[str, Role] = {

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.console.bench import Console, console_over, write_store
+from tests.unit.console.bench import WRITTEN_S, Console, console_over, write_store
 
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three minutes of a scene as a store."""
     folder = tmp_path_factory.mktemp("written") / "store"
-    write_store(folder, 180.0)
+    write_store(folder, WRITTEN_S)
     return folder
 
 
