@@ -47,7 +47,8 @@ def know(tracks: NDArray[Any], movers: tuple[KnownMover, ...], now_ns: int) -> N
 
 def _near(tracks: NDArray[Any], mover: KnownMover, age_s: float) -> list[int]:
     """Rows of tracks that may be this mover, nearest first."""
-    far = np.abs(tracks["chainage_m"] - mover.chainage_m)
+    # Where the track was when the report was true: a vehicle is far from where it last said it is.
+    far = np.abs(tracks["chainage_m"] - age_s * tracks["velocity_mps"] - mover.chainage_m)
     spread = np.sqrt(tracks["p_xx"] + mover.chainage_sigma_m**2 + (WANDER_MPS * age_s) ** 2)
     near = far <= np.minimum(NEAR_SIGMA * spread, FURTHEST_M)
     if mover.offset_m is not None and not math.isnan(mover.offset_m):
