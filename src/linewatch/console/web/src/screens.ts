@@ -6,6 +6,13 @@ type Loader = () => Promise<{ default: Component }>;
 
 const LOADERS: Partial<Record<Screen, Loader>> = {
   incident: () => import('./screens/IncidentPage.svelte'),
+  phone: () => import('./screens/Phone.svelte'),
+  health: () => import('./screens/Health.svelte'),
+  replay: () => import('./screens/Replay.svelte'),
+  shift: () => import('./screens/Shift.svelte'),
+  reports: () => import('./screens/Reports.svelte'),
+  site: () => import('./screens/Site.svelte'),
+  people: () => import('./screens/People.svelte'),
 };
 
 const started = new Map<Screen, Promise<{ default: Component }>>();

@@ -64,6 +64,7 @@ async function call<T>(method: string, path: string, body?: unknown, quiet401 = 
 
 export const get = <T>(path: string): Promise<T> => call<T>('GET', path);
 export const post = <T = void>(path: string, body: unknown = {}): Promise<T> => call<T>('POST', path, body);
+export const remove = (path: string): Promise<void> => call<void>('DELETE', path, {});
 /** A request whose 401 is an answer and not the end of a session (login, the first look at who I am). */
 export const probe = <T>(path: string): Promise<T> => call<T>('GET', path, undefined, true);
 export const login = (name: string, password: string): Promise<void> =>

@@ -74,6 +74,8 @@ export function readFrame(payload: Uint8Array, on: FeedHandlers): number | undef
 const RETRY_MS = 1000;
 /** A stream that says nothing for this long is taken for dead: a heartbeat is due every second. */
 const SILENCE_MS = 6000;
+/** A replay may have to read a while before its first frame. */
+const PATIENCE_MS = 60_000;
 
 /** Opens `url` and reads it to the end. Throws when it cannot be opened, breaks or falls silent. */
 async function readStream(
@@ -82,11 +84,12 @@ async function readStream(
   stop: AbortSignal,
   onOpen: () => void,
   onBytes: (bytes: Uint8Array) => void,
+  silence_ms = SILENCE_MS,
 ): Promise<void> {
   const own = new AbortController();
   const abort = () => own.abort();
   stop.addEventListener('abort', abort);
-  let watchdog = setTimeout(abort, SILENCE_MS);
+  let watchdog = setTimeout(abort, silence_ms);
   try {
     const answer = await fetch(url, { signal: own.signal, headers, cache: 'no-store' });
     if (!answer.ok || !answer.body) throw new StreamRefused(answer.status);
@@ -96,7 +99,7 @@ async function readStream(
       const { done, value } = await reader.read();
       if (done) return;
       clearTimeout(watchdog);
-      watchdog = setTimeout(abort, SILENCE_MS);
+      watchdog = setTimeout(abort, silence_ms);
       onBytes(value);
     }
   } finally {
@@ -137,6 +140,28 @@ export function followFeed(url: string, on: FeedHandlers, run = ''): () => void 
       on.connected?.(false);
       await pause(RETRY_MS);
     }
+  })();
+  return () => stop.abort();
+}
+
+/** Reads a feed that ends (a replay). Returns a function that stops it. */
+export function readFeedOnce(url: string, on: FeedHandlers): () => void {
+  const stop = new AbortController();
+  void (async () => {
+    const frames = new FrameSplitter();
+    try {
+      await readStream(
+        url,
+        {},
+        stop.signal,
+        () => on.connected?.(true),
+        (bytes) => frames.push(bytes, (payload) => readFrame(payload, on)),
+        PATIENCE_MS,
+      );
+    } catch {
+      // whoever asked is told below
+    }
+    if (!stop.signal.aborted) on.connected?.(false);
   })();
   return () => stop.abort();
 }

@@ -24,7 +24,6 @@ export interface Marks {
   row_ms: number;
   zone: string;
   font: string;
-  words: { unwatched: string; now: string };
 }
 
 export interface Pin {
@@ -41,7 +40,7 @@ export function tickStep(span_m: number, width_px: number): number {
 }
 
 /** Incidents by their place on the strip; those that would cover each other share a pin that counts them. */
-export function pins(list: Incident[], from_m: number, to_m: number, width: number, apart_px = 17): Pin[] {
+export function pins(list: Incident[], from_m: number, to_m: number, width: number, apart_px = 24): Pin[] {
   const scale = width / (to_m - from_m);
   const inside = list
     .filter((i) => i.to_m >= from_m && i.from_m <= to_m)
@@ -63,7 +62,7 @@ export function drawMarks(ctx: CanvasRenderingContext2D, m: Marks, p: Palette): 
   ctx.fillRect(0, 0, m.width, TOP_PX);
   overview(ctx, m, p);
   sections(ctx, m, p);
-  cover(ctx, m, p, m.zoomed ?? m.whole, COVER.y, COVER.h, m.from_m, m.to_m);
+  drawCover(ctx, p, m.zoomed ?? m.whole, { width: m.width, ...COVER, from_m: m.from_m, to_m: m.to_m });
   axis(ctx, m, p);
   times(ctx, m, p);
   const shown = pins(m.incidents, m.from_m, m.to_m, m.width);
@@ -72,34 +71,32 @@ export function drawMarks(ctx: CanvasRenderingContext2D, m: Marks, p: Palette): 
   return shown;
 }
 
+export interface Bar {
+  width: number;
+  y: number;
+  h: number;
+  from_m: number;
+  to_m: number;
+}
+
 /** Coverage as colour by probability; unwatched stretches as striped blocks that are never thinner than 3 px. */
-function cover(
-  ctx: CanvasRenderingContext2D,
-  m: Marks,
-  p: Palette,
-  c: Coverage | undefined,
-  y: number,
-  h: number,
-  from_m: number,
-  to_m: number,
-): void {
+export function drawCover(ctx: CanvasRenderingContext2D, p: Palette, c: Coverage | undefined, bar: Bar): void {
   ctx.fillStyle = p.grid;
-  ctx.fillRect(0, y, m.width, h);
+  ctx.fillRect(0, bar.y, bar.width, bar.h);
   if (!c || c.pd.length === 0) return;
-  const scale = m.width / (to_m - from_m);
+  const scale = bar.width / (bar.to_m - bar.from_m);
   const bin = (c.to_m - c.from_m) / c.pd.length;
   for (let i = 0; i < c.pd.length; i++) {
-    const x = (c.from_m + i * bin - from_m) * scale;
+    const x = (c.from_m + i * bin - bar.from_m) * scale;
     const w = bin * scale;
-    if (x + w < 0 || x > m.width) continue;
+    if (x + w < 0 || x > bar.width) continue;
     ctx.fillStyle = css(p.cover, c.pd[i]!);
-    ctx.fillRect(Math.floor(x), y, Math.ceil(w) + 1, h);
+    ctx.fillRect(Math.floor(x), bar.y, Math.ceil(w) + 1, bar.h);
   }
   for (const gap of c.gaps) {
-    const x = (gap.from_m - from_m) * scale;
+    const x = (gap.from_m - bar.from_m) * scale;
     const w = Math.max(3, (gap.to_m - gap.from_m) * scale);
-    if (x + w < 0 || x > m.width) continue;
-    striped(ctx, p, x, y, w, h);
+    if (x + w >= 0 && x <= bar.width) striped(ctx, p, x, bar.y, w, bar.h);
   }
 }
 
@@ -124,7 +121,7 @@ function striped(ctx: CanvasRenderingContext2D, p: Palette, x: number, y: number
 }
 
 function overview(ctx: CanvasRenderingContext2D, m: Marks, p: Palette): void {
-  cover(ctx, m, p, m.whole, OVERVIEW.y, OVERVIEW.h, 0, m.line.length_m);
+  drawCover(ctx, p, m.whole, { width: m.width, ...OVERVIEW, from_m: 0, to_m: m.line.length_m });
   if (m.to_m - m.from_m >= m.line.length_m) return;
   const scale = m.width / m.line.length_m;
   const x = m.from_m * scale;

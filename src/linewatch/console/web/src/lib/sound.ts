@@ -37,14 +37,14 @@ function tone(hz: number, from_s: number, length_s: number, level: number): void
 /** Two rising pairs for a life or the barrier (priority 1), one pair for priority 2, a single soft tone below. */
 export function alarm(priority: number): void {
   if (!canSound()) return;
-  if (priority <= 1) [0, 0.45].forEach((at) => (tone(740, at, 0.16, 0.5), tone(988, at + 0.18, 0.2, 0.5)));
-  else if (priority === 2) (tone(660, 0, 0.16, 0.4), tone(880, 0.18, 0.2, 0.4));
+  if (priority <= 1) [0, 0.45].forEach((at) => [740, 988].forEach((hz, i) => tone(hz, at + 0.18 * i, 0.18, 0.5)));
+  else if (priority === 2) [660, 880].forEach((hz, i) => tone(hz, 0.18 * i, 0.18, 0.4));
   else tone(523, 0, 0.25, 0.25);
 }
 
 /** The tone by which a person finds out whether the seat's loudspeaker works. */
 export async function testTone(): Promise<boolean> {
   const ready = await wake();
-  if (ready) (tone(523, 0, 0.25, 0.4), tone(659, 0.28, 0.25, 0.4), tone(784, 0.56, 0.4, 0.4));
+  if (ready) [523, 659, 784].forEach((hz, i) => tone(hz, 0.28 * i, 0.27, 0.4));
   return ready;
 }

@@ -20,7 +20,8 @@ export function interval(low: number, high: number): string {
 export function age(from_ms: number, now_ms: number): string {
   const s = Math.max(0, Math.floor((now_ms - from_ms) / 1000));
   if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, '0')} s`;
+  if (s < 600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, '0')} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
   const h = Math.floor(s / 3600);
   return h < 48 ? `${h} h ${String(Math.floor((s % 3600) / 60)).padStart(2, '0')} min` : `${Math.floor(h / 24)} d`;
 }
@@ -54,4 +55,18 @@ export function stamp(ms: number, zone: string): string {
 export function offset(ms: number, zone: string): string {
   const part = format(zone, { timeZoneName: 'longOffset' }).formatToParts(ms).find((x) => x.type === 'timeZoneName');
   return (part?.value ?? 'GMT').replace('GMT', 'UTC');
+}
+
+/** What a `datetime-local` field holds for a moment, in the site's zone. */
+export function toLocal(ms: number, zone: string): string {
+  return stamp(ms, zone).replace(' ', 'T');
+}
+
+/** The moment that a `datetime-local` field means in the site's zone. In the doubled hour of autumn: the first of the two. */
+export function fromLocal(text: string, zone: string): number {
+  const asUtc = Date.parse(`${text.length === 16 ? `${text}:00` : text}Z`);
+  // Where the offset differs between guess and result (a change of clocks lies between), the second pass mends it.
+  let guess = asUtc;
+  for (let i = 0; i < 2; i++) guess = asUtc - (Date.parse(`${toLocal(guess, zone)}Z`) - guess);
+  return guess;
 }

@@ -6,6 +6,8 @@ import type { Counts, Incident, IncidentList } from '../lib/types';
 /** Closed incidents stay in sight for a moment, so that a row does not vanish under the hand. */
 const KEEP_CLOSED_MS = 15_000;
 const FLUSH_MS = 60;
+const USUAL = 1000;
+const MOST = 10_000;
 
 const gone = (incident: Incident): boolean => incident.state === 'closed' || Boolean(incident.merged_into);
 
@@ -24,7 +26,10 @@ class Incidents {
 
   async load(): Promise<void> {
     try {
-      const list = await get<IncidentList>('incidents?state=open&limit=1000');
+      let list = await get<IncidentList>(`incidents?state=open&limit=${USUAL}`);
+      if (list.raised > list.incidents.length && list.incidents.length === USUAL) {
+        list = await get<IncidentList>(`incidents?state=open&limit=${MOST}`);
+      }
       this.held.clear();
       for (const incident of list.incidents) this.held.set(incident.id, incident);
       this.counts = list;

@@ -1,5 +1,5 @@
 // The live streams: state once a second, incidents as they come, detections and tracks to whoever draws them.
-import { followEvents, followFeed, type DetectionFrame } from '../lib/follow';
+import { followEvents, followFeed, readFeedOnce, type DetectionFrame } from '../lib/follow';
 import { countsAgree } from '../lib/queue';
 import type { ActEvent, Incident, KnownMover, LiveState, SensorState, Track } from '../lib/types';
 import { incidents } from './incidents.svelte';
@@ -11,6 +11,10 @@ const LOOK_EVERY_MS = 200;
 const LAG_LIMIT_S = 5;
 /** The counters may differ while an event is on its way; this long, and the list is read anew. */
 const DISAGREE_MS = 2500;
+const PAST_PART_MS = 200_000;
+const PAST_PARTS = 3;
+/** Queue, strip and map come first. */
+const PAST_AFTER_MS = 3000;
 
 export interface Watcher {
   detections?(frame: DetectionFrame): void;
@@ -18,6 +22,10 @@ export interface Watcher {
   known?(tick_ms: number, movers: KnownMover[]): void;
   gap?(why: string): void;
   advance?(tick_ms: number): void;
+  /** Older frames, read once after the page was opened; `pastRead` tells that all are there. */
+  pastDetections?(frame: DetectionFrame): void;
+  pastTracks?(tick_ms: number, tracks: Track[]): void;
+  pastRead?(): void;
 }
 
 class Live {
@@ -41,6 +49,8 @@ class Live {
   private skew = 0;
   private disagreeSince = 0;
   private reloads = 0;
+  private pastAsked = 0;
+  private pastTo_ms = 0;
   private stops: (() => void)[] = [];
   onSensor: (id: string, state: SensorState, why: string) => void = () => {};
 
@@ -90,11 +100,33 @@ class Live {
     });
     const look = setInterval(() => this.look(), LOOK_EVERY_MS);
     const second = setInterval(() => incidents.sweep(), 1000);
-    this.stops = [feed, events, () => clearInterval(look), () => clearInterval(second)];
+    const past = setTimeout(() => this.readPast(), PAST_AFTER_MS);
+    this.stops = [feed, events, () => clearTimeout(past), () => clearInterval(look), () => clearInterval(second)];
     void incidents.load();
   }
 
+  /** Fills the strip with what was felt before this page was opened: the newest part first. */
+  private readPast(part = 0): void {
+    if (this.pastAsked > part || part >= PAST_PARTS || !this.state) return;
+    this.pastAsked = part + 1;
+    this.pastTo_ms ||= Math.round(this.state.now_ms);
+    const to_ms = this.pastTo_ms - part * PAST_PART_MS;
+    const url = `./api/replay/feed?from_ms=${Math.max(0, to_ms - PAST_PART_MS)}&to_ms=${to_ms}&speed=0`;
+    const stop = readFeedOnce(url, {
+      detections: (f) => this.watchers.forEach((w) => w.pastDetections?.(f)),
+      tracks: (tick, tracks) => this.watchers.forEach((w) => w.pastTracks?.(tick, tracks)),
+      gap: () => {},
+      end: () => {
+        this.watchers.forEach((w) => w.pastRead?.());
+        this.readPast(part + 1);
+      },
+    });
+    this.stops.push(stop);
+  }
+
   stop(): void {
+    this.pastAsked = 0;
+    this.pastTo_ms = 0;
     this.stops.forEach((stop) => stop());
     this.stops = [];
   }
@@ -132,7 +164,7 @@ class Live {
 
   private compare(state: LiveState): void {
     const rows = incidents.queue.filter((i) => i.state !== 'closed').length;
-    if (!incidents.loaded || countsAgree(state, rows)) {
+    if (incidents.trouble ? false : !incidents.loaded || countsAgree(state, rows)) {
       this.disagreeSince = 0;
       this.disagree = false;
       this.reloads = 0;
