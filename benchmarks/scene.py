@@ -121,6 +121,10 @@ def figures_of(results: list[dict[str, Any]]) -> Figures:
         "flood_share": _worst(results, "load", "flood_share"),
         "events_never_shown": _sum(results, "events_never_shown"),
         "never_shown": [name for result in results for name in result["never_shown"]],
+        "events_never_called": _sum(results, "events_never_called"),
+        "never_called": [name for result in results for name in result["never_called"]],
+        "interruptions": _sum(results, "load", "interruptions"),
+        "floods": _sum(results, "load", "floods"),
         "groups": _sum(results, "groups", "n"),
         "groups_right": _sum(results, "groups", "right"),
         "large_groups": [

@@ -11,7 +11,7 @@ import numpy as np
 
 from linewatch.evaluate.gospa import gospa_over_time
 from linewatch.evaluate.intervals import clopper_pearson, garwood
-from linewatch.evaluate.load import interrupts, loads_by_seat
+from linewatch.evaluate.load import asks, loads_by_seat
 from linewatch.evaluate.matching import Gates, Matches, match, stretch_at
 from linewatch.records import Incident, Track, Truth
 from linewatch.site.model import Site
@@ -45,6 +45,10 @@ class _Case(msgspec.Struct, frozen=True):
     """The first version of each: how it was when it was raised."""
     called: frozenset[str]
     """Incidents that called somebody in any version: as more than a note, and not as something harmless."""
+    shown: frozenset[str]
+    """Incidents that had a line of their own in the queue in any version: behind no lead, and not on the shelf."""
+    versions: tuple[Incident, ...]
+    """All versions, as far as they are given, in order of time, of those that stand."""
     truth: tuple[Truth, ...]
     matches: Matches
     start_ns: int
@@ -83,8 +87,19 @@ def score(
     start_ns, end_ns = span_ns or _hull(standing, truth)
     watched_km = _line_km(site) if watched_km is None else watched_km
     matches = match(standing, truth, settings.gates, first)
-    called = frozenset(i.id for i in incidents if interrupts(i) and i.kind not in _HARMLESS_KINDS)
-    case = _Case(site, settings, standing, first, called, tuple(truth), matches, start_ns, end_ns, watched_km)
+    called = frozenset(i.id for i in incidents if asks(i) and i.kind not in _HARMLESS_KINDS)
+    shown = frozenset(
+        i.id
+        for i in incidents
+        if not i.group and i.merged_into is None and i.state not in ("shelved", "out_of_service")
+    )
+    names = {i.id for i in standing}
+    versions = tuple(sorted((i for i in incidents if i.id in names), key=lambda i: i.updated_ns))
+    case = _Case(
+        site, settings, standing, first, called, shown, versions, tuple(truth), matches, start_ns, end_ns, watched_km
+    )
+    hidden = never_shown(case.truth, matches, [i.id in shown for i in standing])
+    uncalled = never_shown(case.truth, matches, [i.id in shown & called for i in standing])
     return {
         "span_s": (end_ns - start_ns) / 1e9,
         "watched_km": watched_km,
@@ -99,8 +114,10 @@ def score(
         "groups": _groups(case),
         "distress": _distress(case),
         "load": _load(case),
-        "events_never_shown": len(never_shown(case.truth, matches)),
-        "never_shown": [case.truth[event].event for event in never_shown(case.truth, matches)],
+        "events_never_shown": len(hidden),
+        "never_shown": [case.truth[event].event for event in hidden],
+        "events_never_called": len(uncalled),
+        "never_called": [case.truth[event].event for event in uncalled],
         "gospa": _gospa(case, tracks),
     }
 
@@ -278,7 +295,7 @@ def _closed_by_timer(incident: Incident) -> bool:
 
 
 def _load(case: _Case) -> dict[str, Any]:
-    loads = loads_by_seat(case.incidents, case.site, case.settings.seats, case.start_ns, case.end_ns)
+    loads = loads_by_seat(case.versions, case.site, case.settings.seats, case.start_ns, case.end_ns)
     span_s = (case.end_ns - case.start_ns) / 1e9
     return {
         "seats": case.settings.seats,
@@ -290,9 +307,17 @@ def _load(case: _Case) -> dict[str, Any]:
     }
 
 
-def never_shown(truth: Sequence[Truth], matches: Matches) -> tuple[int, ...]:
-    """Events that a person should have seen and that no incident speaks of: every one that is not harmless."""
-    return tuple(n for n, event in enumerate(truth) if not harmless(event) and not matches.of_event[n])
+def never_shown(truth: Sequence[Truth], matches: Matches, shown: Sequence[bool]) -> tuple[int, ...]:
+    """Events that a person should have seen and no incident that was shown speaks of: every one that is not harmless.
+
+    `shown` tells of each incident whether it ever stood in the queue by itself; what only stood behind a lead of
+    another event was not shown.
+    """
+    return tuple(
+        number
+        for number, event in enumerate(truth)
+        if not harmless(event) and not any(shown[i] for i in matches.of_event[number])
+    )
 
 
 def _gospa(case: _Case, tracks: Sequence[Track]) -> dict[str, Any] | None:

@@ -44,7 +44,7 @@ def carry_out(state: IncidentStepState, act: OperatorAct, site: Site, settings: 
     _note_made(state, incident, moved, act, tick)
     if moved.merged_into and not incident.merged_into:
         _hand_to(state, incident.id, moved.merged_into, tick)
-    if act.move == "acknowledge":
+    if act.move == "acknowledge" or dict(act.values).get("members") == "with":
         for member in [each for each in state.incidents.values() if each.group == incident.id]:
             followed = apply_act(member, msgspec.structs.replace(act, incident=member.id), tick.time_ns)
             if not isinstance(followed, Refusal):

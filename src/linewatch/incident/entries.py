@@ -36,6 +36,8 @@ class Entries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """End of the time on the shelf."""
     into: str = ""
     """Incident that is to stand for this one."""
+    members: Literal["", "with"] = ""
+    """Whether the move is meant for all that stand behind this one as well."""
 
 
 def entries_of(act: OperatorAct, needs: tuple[str, ...], takes: tuple[str, ...]) -> Entries | Refusal:

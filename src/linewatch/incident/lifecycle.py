@@ -87,7 +87,7 @@ def _stay(states: tuple[IncidentState, ...]) -> _Leads:
     return {state: state for state in states}
 
 
-_ASSESSING: Final = ("assessment_cause", "outcome", "hazards")
+_ASSESSING: Final = ("assessment_cause", "outcome", "hazards", "members")
 _SENDING: Final[_Leads] = _all(_TAKEN, "responding")
 _ON_PATROL: Final[_Leads] = _stay(("responding",))
 _ASSESSED: Final[_Leads] = {"acknowledged": "assessed", "assessed": "assessed", "responding": "responding"}

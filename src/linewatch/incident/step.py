@@ -32,6 +32,7 @@ from linewatch.records import (
     Track,
     Weather,
     calls,
+    interrupts,
 )
 from linewatch.site.model import Site
 
@@ -264,15 +265,14 @@ class IncidentStep:
 
     def _mind_seats(self, state: IncidentStepState, tick: Tick) -> None:
         """Raise what nobody looks after, and note when somebody does again."""
-        keeps = seats.keepers(self.site, self.desk, state.seats) if state.seats else {}
         for name, seat in list(state.seats.items()):
-            missed = seats.unattended(name, state.seats, self.desk, tick.time_ns)
+            missed = seats.unattended(self.site, self.desk, name, state.seats, tick.time_ns)
             if bool(missed) == bool(seat.missed):
                 continue
             state.seats[name] = msgspec.structs.replace(seat, missed=missed)
             incident = state.incidents.get(state.seat_incidents.get(name, ""))
             if missed and incident is None:
-                mine = tuple(section for section, keeper in keeps.items() if keeper == name)
+                mine = seats.own(self.site, self.desk, name, seat)
                 incident = seats.incident_of(self.site, name, mine, missed, tick.time_ns, self.settings_id)
                 state.seat_incidents[name] = incident.id
                 state.waiting[incident.id] = Wait(tick.time_ns)
@@ -327,7 +327,7 @@ class IncidentStep:
         for members in list(orphaned(state.incidents)):
             old_lead = state.incidents.get(members[0].group)
             heir = state.incidents.get((old_lead.merged_into or "") if old_lead else "")
-            lead = heir.id if heir is not None and calls(None, heir) else ""
+            lead = heir.id if heir is not None and interrupts(heir) else ""
             for member in members:
                 self._stand(state, member, lead, tick)
                 lead = lead or member.id
@@ -355,9 +355,7 @@ class IncidentStep:
         state.calls_ns = counted(state.calls_ns, called, tick.time_ns)
         if not state.calls_ns and not any(each.flood or each.loud for each in state.attention.values()):
             return []
-        by_seat: dict[str, list[str]] = {}
-        for section, seat in seats.keepers(self.site, self.desk, state.seats).items():
-            by_seat.setdefault(seat, []).append(section)
+        by_seat = seats.keeping(self.site, self.desk, state.seats)
         changed = []
         for seat, sections in by_seat.items():
             old = state.attention.get(seat)

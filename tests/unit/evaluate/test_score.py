@@ -180,6 +180,33 @@ def test_the_sections_are_dealt_out_to_the_seats() -> None:
     assert (one["peak_interruptions_10min"], two["peak_interruptions_10min"]) == (10, 5)
 
 
+def test_what_stands_behind_a_lead_of_another_event_interrupts_nobody_and_was_not_shown() -> None:
+    first, second = (event(name, 100.0 + 400.0 * n, 30.0 * n) for n, name in enumerate(("a", "b")))
+    lead, grouped = ideal_incidents([first, second], SITE)
+    grouped = changed(grouped, group=lead.id)
+    result = score([lead, grouped], [first, second], SITE)
+    assert (result["never_shown"], result["load"]["interruptions"]) == (["b"], 1)
+    assert result["pd"]["person"]["found"] == 2
+    let_out = changed(grouped, group="", updated_ns=grouped.updated_ns + S)
+    result = score([lead, grouped, let_out], [first, second], SITE)
+    assert (result["never_shown"], result["load"]["interruptions"]) == ([], 2)
+
+
+def test_an_event_that_was_only_ever_a_note_was_shown_and_called_nobody() -> None:
+    (ideal,) = ideal_incidents([event("a", 100.0, 0.0)], SITE)
+    result = score([changed(ideal, priority=5, kind="animal")], [event("a", 100.0, 0.0)], SITE)
+    assert (result["never_shown"], result["never_called"]) == ([], ["a"])
+
+
+def test_an_incident_interrupts_again_when_somebody_in_it_is_in_distress_and_not_when_it_is_passed_on() -> None:
+    (ideal,) = ideal_incidents([event("a", 100.0, 0.0)], SITE)
+    passed_on = changed(ideal, escalations=1, updated_ns=ideal.raised_ns + S)
+    distress = changed(passed_on, concern="distress", kind="distress", priority=1, updated_ns=ideal.raised_ns + 2 * S)
+    first = changed(ideal, updated_ns=ideal.raised_ns)
+    assert score([first, passed_on], (), SITE)["load"]["interruptions"] == 1
+    assert score([first, passed_on, distress], (), SITE)["load"]["interruptions"] == 2
+
+
 def test_gospa_is_what_its_definition_says() -> None:
     same = np.array([10.0, 50.0])
     assert gospa(same, same).distance_m == 0.0
