@@ -212,10 +212,7 @@ class CameraHealthStep:
         if light is not None:
             text += f"; it comes from {light[0]:.0f} degrees"
         left = figures.usable if condition in ("dazzled", "fogged", "defocused") else 0.0
-        out: list[Record] = []
-        if before:
-            out.append(self._finding("recovered", time_ns, f"not {before}: {condition}", ends=before))
-        return [*out, self._finding(condition, began_ns, text, left=left, light=light)]
+        return [self._finding(condition, began_ns, text, left=left, light=light)]
 
     def _is_back(self, state: CameraHealthState, time_ns: int) -> bool:
         if not state.told:
