@@ -11,6 +11,7 @@ import msgspec
 
 from linewatch.app.detectors import steps_for
 from linewatch.app.settings import Settings, checked_settings, settings_id
+from linewatch.health.retest import for_health_alone
 from linewatch.health.watch import HealthStep
 from linewatch.incident.step import IncidentStep
 from linewatch.ports import AnyStep, Item
@@ -121,7 +122,7 @@ class Pipeline:
         batch = [item.record for item in inputs]
         outages = self._run(states, self.health, batch, tick)
         tracks = self._track(states, batch, outages, tick)
-        beside = [r for r in batch if not isinstance(r, Detections)]
+        beside = [r for r in batch if not (isinstance(r, Detections) or for_health_alone(r))]
         incidents = self._run(states, self.incident, [*beside, *outages, *tracks], tick)
         pending = [record for record in tracks if isinstance(record, HandOver)]
         states["pending"] = _Pending(pending)

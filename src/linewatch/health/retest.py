@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from linewatch.records import OperatorAct, Outage, WalkTest
+from linewatch.records import OperatorAct, Outage, Record, WalkTest
 
 MOVES: Final = ("waive_retest", "assign_repair")
 """Acts on the site that the health step carries out; their value `outage` names the outage."""
@@ -27,6 +27,11 @@ class Assigned(msgspec.Struct, frozen=True):
 def is_health_act(act: OperatorAct) -> bool:
     """Whether this act is for the health step, not for an incident."""
     return act.move in MOVES and not act.incident
+
+
+def for_health_alone(record: Record) -> bool:
+    """Whether a record is an act that the incident step has nothing to do with."""
+    return isinstance(record, OperatorAct) and is_health_act(record)
 
 
 def refusal_of(act: OperatorAct, open_ids: Mapping[str, Outage]) -> str:
