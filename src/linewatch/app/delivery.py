@@ -19,7 +19,7 @@ from linewatch.app.news import RESCUE, Feed, Standing, text_of
 from linewatch.clock import Clock, WallClock, monotonic_s
 from linewatch.errors import LinewatchError
 from linewatch.notify_ports import Call, News, Notifier
-from linewatch.store.reader import StoreReader, open_store
+from linewatch.store.reader import open_store
 
 _AT_ONCE: Final = 100
 """News given to a notifier in one go."""
@@ -221,9 +221,12 @@ class Delivery:
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
         with open_store(self._store) as reader:
             self._standing = Standing(reader)
+            for channel in self._channels:
+                channel.feed = Feed(reader, channel.notifier)
+                channel.flushed = channel.feed.settled
             wakes = [asyncio.Event() for _ in self._channels]
             tasks = [
-                asyncio.create_task(self._attend(channel, reader, wake))
+                asyncio.create_task(self._attend(channel, wake))
                 for channel, wake in zip(self._channels, wakes, strict=True)
             ]
             self._started.set()
@@ -247,10 +250,9 @@ class Delivery:
         if failed:
             raise failed[0]
 
-    async def _attend(self, channel: _Channel, reader: StoreReader, wake: asyncio.Event) -> None:
+    async def _attend(self, channel: _Channel, wake: asyncio.Event) -> None:
         notifier, settings = channel.notifier, self._settings
-        channel.feed = Feed(reader, notifier)
-        channel.flushed = channel.feed.settled
+        assert channel.feed is not None
         chance = random.Random(notifier.name)  # noqa: S311 - spreads retries; nothing secret
         wait_s, refreshed_s = settings.first_retry_s, float("-inf")
         while True:

@@ -1,14 +1,16 @@
 """What a store has to tell: the changes that one channel has not delivered yet, and what stands now."""
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, get_args
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar, get_args
 
 from linewatch.notify_ports import Call, CallWhat, News, Notifier, Situation, Told
 from linewatch.records import Incident, Outage, Track, Weather, from_bytes
 from linewatch.store.notes import decode_note
 from linewatch.store.reader import StoreReader
 
+KeyT = TypeVar("KeyT", str, tuple[str, float, float])
+ValueT = TypeVar("ValueT")
 _TOLD: Final = ("incident", "outage")
 _STANDING: Final = ("incident", "outage", "track", "arrival")
 RESCUE: Final = "rescue"
@@ -124,11 +126,12 @@ class Standing:
                 continue
             self._take(from_bytes(raw))
         self._read_audits()
-        by_id = [tuple(each[key] for key in sorted(each)) for each in (self._incidents, self._outages, self._tracks)]
         return Situation(
             now_ns,
-            *by_id,  # type: ignore[arg-type]  # three dictionaries, each of its own type
-            tuple(self._weather[key] for key in sorted(self._weather)),
+            _by_key(self._incidents),
+            _by_key(self._outages),
+            _by_key(self._tracks),
+            _by_key(self._weather),
             tuple(sorted(self._calls, key=lambda call: call.wall_ns)),
         )
 
@@ -156,6 +159,10 @@ class Standing:
             self._audited_to = audit.entry.seq
             if audit.entry.kind == RESCUE and (call := call_of(audit.entry.payload, audit.wall_ns)):
                 self._calls[call] = None
+
+
+def _by_key(values: Mapping[KeyT, ValueT]) -> tuple[ValueT, ...]:
+    return tuple(values[key] for key in sorted(values))
 
 
 def text_of(call: Call) -> str:

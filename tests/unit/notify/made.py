@@ -12,6 +12,8 @@ from linewatch.notify.build import build_notifiers
 from linewatch.notify_ports import Call, Notifier
 from linewatch.records import Incident, Outage, Record, canonical_bytes
 from linewatch.site.model import Line, NotifierSpec, Place, Section, Site
+from linewatch.store.notes import decode_note
+from linewatch.store.reader import open_store
 from tests.unit.store.writing import incident, opened, tick_at
 
 HASTY = DeliverySettings(first_retry_s=0.05, longest_retry_s=0.2, poll_s=0.05, flush_s=0.0, most_s=10.0)
@@ -72,8 +74,6 @@ class Writer:
 
     def audits(self, kind: str) -> list[str]:
         """Texts of the audit entries of this kind."""
-        from linewatch.store.notes import decode_note
-        from linewatch.store.reader import open_store
 
         with open_store(self.folder) as reader:
             return [

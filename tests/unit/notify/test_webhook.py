@@ -113,12 +113,15 @@ def test_what_the_other_side_will_never_take_is_passed_over_and_stands_in_the_au
 
 
 def test_an_answer_of_a_busy_server_is_tried_again(tmp_path: Path) -> None:
-    with web_server() as server, writer(tmp_path) as store:
-        with delivering(store, site(hook(server)), environment=SECRETS) as delivery:
-            server.answers = [503, 429, 401]
-            store.write(incident("a", 41))
-            settled(delivery, store)
-            assert delivery.status()[0].failures == 3 and len(server.posts) == 1
+    with (
+        web_server() as server,
+        writer(tmp_path) as store,
+        delivering(store, site(hook(server)), environment=SECRETS) as delivery,
+    ):
+        server.answers = [503, 429, 401]
+        store.write(incident("a", 41))
+        settled(delivery, store)
+        assert delivery.status()[0].failures == 3 and len(server.posts) == 1
 
 
 def test_a_new_channel_begins_with_the_incidents_that_are_open(tmp_path: Path) -> None:
