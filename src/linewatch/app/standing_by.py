@@ -5,7 +5,6 @@ What the first wrote after the last answer is lost with it; the time from there 
 """
 
 import hmac
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -24,10 +23,8 @@ from linewatch.clock import Clock, WallClock
 from linewatch.errors import InputError, LinewatchError, StoreError
 from linewatch.store import following
 from linewatch.store.files import is_name, make_folder, make_rooms
-from linewatch.store.identity import Identity
-from linewatch.store.journal import open_journal
 from linewatch.store.lock import FOLLOWER, hold_lock
-from linewatch.store.reader import open_store
+from linewatch.store.reopening import reopen_journal
 from linewatch.store.schema import DATABASE, connect_writer
 from linewatch.store.verify import verify
 
@@ -228,11 +225,8 @@ def take_over(folder: Path, clock: Clock | None = None) -> Followed:
         verdict = verify(folder)
         if verdict.status == "broken":
             raise StoreError(f"{folder}: {verdict.breaks[0]}; see `linewatch verify {folder}`")
-        with open_store(folder) as reader:
-            meta = reader.meta()
-            identity = msgspec.convert({name: meta[name] for name in Identity.__struct_fields__}, Identity)
     (folder / FOLLOWER).unlink()
-    with open_journal(folder, identity, salt_key=secrets.token_bytes(32), clock=clock) as journal:
+    with reopen_journal(folder, clock) as journal:
         text = f"taken over from {last.address} with {last.records} records; what it wrote later is not here"
         journal.audit("takeover", clock.now_ns(), text)
     return last

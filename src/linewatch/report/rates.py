@@ -1,25 +1,14 @@
 """Intervals for counts and rates, ratios of rates, and how much counts scatter beyond chance."""
 
 import math
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, binom, chi2, norm
+from scipy.stats import beta, binom, chi2
 from scipy.stats import t as student
 
 Floats = NDArray[np.float64]
-
-
-class Interval(NamedTuple):
-    """An estimate with its interval."""
-
-    value: float
-    """Best estimate."""
-    low: float
-    """Lower end."""
-    high: float
-    """Upper end."""
 
 
 def poisson_interval(count: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -29,7 +18,7 @@ def poisson_interval(count: int, confidence: float = 0.95) -> tuple[float, float
     return low, float(chi2.ppf(1.0 - tail, 2 * count + 2)) / 2.0
 
 
-class RateRatio(NamedTuple):
+class RateRatio(msgspec.Struct, frozen=True):
     """One rate over another, with what makes it sure or not."""
 
     ratio: float
@@ -96,8 +85,3 @@ def _exact(n1: int, n2: int, e1: float, e2: float) -> tuple[float, float, float]
     odds = e1 / e2
     top = math.inf if high >= 1.0 else high / (1.0 - high) * odds
     return low / (1.0 - low) * odds, top, min(1.0, 2.0 * tail)
-
-
-def normal_p(z: float) -> float:
-    """Two-sided p-value of a standard normal."""
-    return 2.0 * float(norm.sf(abs(z)))

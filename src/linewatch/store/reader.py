@@ -158,10 +158,37 @@ class StoreReader:
             raise ChainError(f"state outbox {channel!r}: found {body[:20]!r}; allowed: a position in decimal digits")
         return None if body is None else int(body)
 
-    def segments(self) -> list[Segment]:
-        """Files of the archive that still stand, in the order in which they were written."""
+    def segments(self, *, erased: bool = False) -> list[Segment]:
+        """Files of the archive that still stand, in the order in which they were written; or the erased ones, too."""
         with errors_told(self._path):
-            return segments_of(self._connection)
+            return segments_of(self._connection, erased=erased)
+
+    def files(self, room: str) -> list[tuple[str, int]]:
+        """Files of a room that still stand, each with the entry that cites it."""
+        statement = "SELECT name, seq FROM file WHERE erased = 0 AND name LIKE ? ORDER BY name"
+        with errors_told(self._path):
+            return self._connection.execute(statement, (f"{room}/%",)).fetchall()
+
+    def kept(self, kinds: Sequence[str], last: int, *, whole: bool = False) -> Iterator[int]:
+        """Entries of the record chain of these kinds, up to a position, whose payload is here (`whole`: all of it)."""
+        statement = (
+            "SELECT e.seq, p.form, p.crc32, p.location, p.body FROM record_entry e "  # noqa: S608 - only marks
+            f"JOIN record_payload p ON p.seq = e.seq WHERE e.kind IN ({', '.join('?' * len(kinds))}) AND e.seq <= ? "
+            "ORDER BY e.seq"
+        )
+        with errors_told(self._path):
+            for row in self._connection.execute(statement, (*kinds, last)):
+                if not whole or unwrap(row).payload is not None:
+                    yield row[0]
+
+    def closed_incidents(self, before_ns: int) -> list[int]:
+        """Entries of all versions of incidents that were closed before a time, whose payload is here."""
+        statement = (
+            "SELECT o.seq FROM outbox o JOIN incident i ON i.id = o.incident JOIN record_payload p ON p.seq = o.seq "
+            "WHERE i.closed_ns IS NOT NULL AND i.closed_ns < ? ORDER BY o.seq"
+        )
+        with errors_told(self._path):
+            return [seq for (seq,) in self._connection.execute(statement, (before_ns,))]
 
     def seq_at(self, tick: int) -> int:
         """Last entry of the record chain that was written up to this tick; -1 where there is none."""

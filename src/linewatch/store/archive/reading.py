@@ -77,6 +77,7 @@ class OpenedStore:
             self.site = description_of(self._reader).site
             self._where = site_of or (None if self.site is None else whereabouts(self.site))
             self._segments = self._reader.segments()
+            self._covered = covered(self._reader.segments(erased=True))
         except BaseException:
             self._reader.close()
             raise
@@ -218,7 +219,7 @@ class OpenedStore:
         return health_table(tail, self._known_where()) if tail else HEALTH.empty_table()
 
     def _tail(self) -> list[tuple[int, Detections | Health]]:
-        return list(tail_of(self._reader, covered(self._segments)))
+        return list(tail_of(self._reader, self._covered))
 
     def _known_where(self) -> Whereabouts:
         if self._where is None:

@@ -38,10 +38,10 @@ encode: Final = msgspec.msgpack.Encoder().encode
 # The entry behind a `file` entry tells what is in the file; both stand in one commit. Files of other rooms have none.
 _SEGMENTS: Final = (
     "SELECT p.body FROM file f JOIN record_entry e ON e.seq = f.seq + 1 AND e.kind = 'segment' "
-    "JOIN record_payload p ON p.seq = e.seq WHERE f.erased = 0 AND f.name LIKE 'segments/%' ORDER BY f.seq"
+    "JOIN record_payload p ON p.seq = e.seq WHERE f.erased <= ? AND f.name LIKE 'segments/%' ORDER BY f.seq"
 )
 
 
-def segments_of(connection: sqlite3.Connection) -> list[Segment]:
-    """All files of the archive that still stand, in the order in which they were written."""
-    return [_decode(body) for (body,) in connection.execute(_SEGMENTS)]
+def segments_of(connection: sqlite3.Connection, *, erased: bool = False) -> list[Segment]:
+    """All files of the archive that still stand, in the order in which they were written; or the erased ones, too."""
+    return [_decode(body) for (body,) in connection.execute(_SEGMENTS, (int(erased),))]

@@ -60,11 +60,13 @@ class ArchiveWriter:
         self._rows = 0
         self._hours, self._days = Counts(), Counts()
         with open_store(journal.folder) as reader:
-            segments = reader.segments()
-            self._covered = covered(segments)
-            self._hours_from = _end_of(segments, "hours")
-            self._days_from = _end_of(segments, "days")
-            self._count_again(segments)
+            positions = reader.positions()
+            self._last_tick = None if positions is None else positions.tick
+            ever = reader.segments(erased=True)
+            self._covered = covered(ever)
+            self._hours_from = _end_of(ever, "hours")
+            self._days_from = _end_of(ever, "days")
+            self._count_again(reader.segments())
             for seq, record in tail_of(reader, self._covered):
                 self.take(seq, record)
 
@@ -78,8 +80,10 @@ class ArchiveWriter:
 
         Raises `StoreError` where a file cannot be written; then nothing was cut, and it may be tried again.
         """
+        # A tick stands for the time before it; the last one may lie further back than a period.
         start_ns = tick.time_ns - tick.period_ns
-        hour_over = start_ns // HOUR_NS != (start_ns - tick.period_ns) // HOUR_NS
+        last_ns = start_ns if self._last_tick is None else (self._last_tick - 1) * tick.period_ns
+        hour_over = start_ns // HOUR_NS != last_ns // HOUR_NS
         if self._rows >= self._most_rows or (hour_over and self._rows):
             self._cut()
         if hour_over and len(self._hours):
@@ -87,11 +91,12 @@ class ArchiveWriter:
             self._hours_from = self._covered
             self._days.add(self._hours.table())
             self._hours = Counts()
-        if start_ns // DAY_NS != (start_ns - tick.period_ns) // DAY_NS and len(self._days):
+        if start_ns // DAY_NS != last_ns // DAY_NS and len(self._days):
             self._roll("day_hours", self._days.table(), self._days_from)
             self._roll("days", self._days.by_day(), self._days_from)
             self._days_from = self._covered
             self._days = Counts()
+        self._last_tick = tick.index
 
     def take(self, seq: int, record: Record) -> None:
         """Gather a record that the journal holds as its entry `seq`; anything but detections and health is let go."""
