@@ -6,7 +6,7 @@ the same state, batch and tick give the same answer, always (a step may reuse th
 only where its class says so; callers must not use an old state after a step).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -83,6 +83,44 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+        ...
+
+
+class SourceStatus(msgspec.Struct, frozen=True):
+    """How a source with a connection is doing."""
+
+    up: bool
+    """Whether it hears the other side."""
+    reason: str = ""
+    """Why not."""
+    last_ns: int | None = None
+    """When something last came, on the wall clock."""
+    received: int = 0
+    """Messages since start."""
+    waiting: int = 0
+    """Messages that wait for a tick or for its commit."""
+    dropped: int = 0
+    """Messages lost in a full buffer since start."""
+    refused: int = 0
+    """Messages that made no sense since start."""
+    unplaced: Mapping[str, int] = {}
+    """Addresses of devices that are no sensor of the site, with the number of their messages: offered for placement."""
+
+
+class LiveSource(Source, Protocol):
+    """A source with a connection: it hears by itself from `start` on, and fills a bounded buffer until it is polled."""
+
+    @property
+    def sensors(self) -> Sequence[str]:
+        """Sensors for which it speaks: those that are not watched while it is not heard."""
+        ...
+
+    def start(self) -> None:
+        """Begin to listen. Called once, after `seek`; never waits for the other side."""
+        ...
+
+    def status(self) -> SourceStatus:
+        """How it is doing. Called from any thread."""
         ...
 
 

@@ -1,5 +1,6 @@
 """From a `[[source]]` table of a site to a source: find the plug-in, read its settings, build it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from linewatch.errors import PluginError, Problem, SiteError
 from linewatch.plugins import Card, load
 from linewatch.ports import Source, SourcePlugin
 from linewatch.site.model import Site, SourceSpec
+from linewatch.site.secrets import Secret, resolve_secrets
 from linewatch.sources._nearest import nearest
 
 
@@ -30,11 +32,12 @@ def source_plugin(name: str) -> SourcePlugin:
     return found
 
 
-def read_settings(plugin: SourcePlugin, spec: SourceSpec) -> Any:
-    """The settings of a source as its plug-in wants them.
+def read_settings(plugin: SourcePlugin, spec: SourceSpec, resolved: Mapping[str, Any] | None = None) -> Any:
+    """The settings of a source as its plug-in wants them; `resolved` are those of `spec` with secrets looked up.
 
     Raises `SiteError` with every key that is not one of its own, is missing, or whose value does not fit.
     """
+    written = spec.settings if resolved is None else resolved
     fields = {field.encode_name: field for field in msgspec.structs.fields(plugin.settings_type)}
     where = f"source {spec.plugin!r}"
     problems = [
@@ -49,24 +52,29 @@ def read_settings(plugin: SourcePlugin, spec: SourceSpec) -> Any:
     ]
     values = {}
     for name, field in fields.items():
-        if name in spec.settings:
+        if name in written:
             try:
-                values[field.name] = msgspec.convert(spec.settings[name], field.type)
+                values[field.name] = msgspec.convert(written[name], field.type)
             except msgspec.ValidationError as cause:
-                problems.append(Problem("site.toml", f"{where} {name}", repr(spec.settings[name]), str(cause)))
+                found = "a value (not shown)" if isinstance(written[name], Secret) else repr(written[name])
+                problems.append(Problem("site.toml", f"{where} {name}", found, str(cause)))
     if problems:
         raise SiteError(problems)
-    return plugin.settings_type(**values)
+    try:
+        return plugin.settings_type(**values)
+    except ValueError as cause:
+        raise SiteError([Problem("site.toml", where, "settings that do not go together", str(cause))]) from cause
 
 
-def build_source(site: Site, spec: SourceSpec) -> Source:
+def build_source(site: Site, spec: SourceSpec, environment: Mapping[str, str] | None = None) -> Source:
     """One source of a site, ready to be polled.
 
     Raises `PluginError` where the plug-in is missing, broken or there twice, `InputError` where its settings do not
-    fit.
+    fit or a secret is not where the site says.
     """
     plugin = source_plugin(spec.plugin)
-    return plugin.build(site, read_settings(plugin, spec), Path(site.folder))
+    resolved = resolve_secrets(spec.settings, site.folder, environment)
+    return plugin.build(site, read_settings(plugin, spec, resolved), Path(site.folder))
 
 
 def _is_struct_type(value: Any) -> bool:

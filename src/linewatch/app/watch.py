@@ -1,0 +1,271 @@
+"""The live watch: the clock's ticks through the same doors, steps and journal as a replay.
+
+Ticks stand on the absolute grid. A watch that was held up does the ticks that it missed as fast as it can, but never
+lags by more than `MOST_BEHIND_S`: then it goes on with the present tick, which takes all that has come meanwhile, and
+says how many it left out. What came is never left out.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from linewatch import __version__
+from linewatch.app.act_inbox import ActInbox, settle
+from linewatch.app.archiving import begin_archive
+from linewatch.app.delivery import Delivery
+from linewatch.app.own_findings import OwnFindings
+from linewatch.app.pipeline import Pipeline
+from linewatch.app.run import NS_PER_S, Runner
+from linewatch.app.settings import settings_of
+from linewatch.app.supervised import Supervised
+from linewatch.clock import Clock, WallClock, monotonic_s
+from linewatch.errors import InputError
+from linewatch.notify.build import build_notifiers
+from linewatch.ports import Positions, Source, SourceStatus
+from linewatch.records import Health, Record
+from linewatch.site.fingerprint import site_fingerprint
+from linewatch.site.model import Site
+from linewatch.sources.build import build_source
+from linewatch.store.identity import identity_of
+from linewatch.store.journal import Journal, open_journal
+from linewatch.store.keys import Signer, salt_key_at
+from linewatch.store.reader import open_store
+from linewatch.store.schema import DATABASE
+
+MOST_BEHIND_S: Final = 5.0
+"""A watch never lags by more than this."""
+_CLOCK_JUMP_S: Final = 1.0
+"""The clock must not part from the machine's steady one by more than this between two ticks."""
+_KEYS: Final = "keys"
+
+
+class WatchStatus(msgspec.Struct, frozen=True):
+    """How a watch is doing: for `/healthz`, `/metrics` and whoever asks over its socket."""
+
+    tick: int
+    """Index of the last committed tick; 0 before the first."""
+    tick_ns: int
+    """Its time."""
+    lag_s: float
+    """How far its commit was behind the clock."""
+    tick_s: float
+    """How long it took."""
+    ticks: int
+    """Ticks since start."""
+    left_out: int
+    """Ticks left out to catch up since start."""
+    incidents_open: int
+    """Incidents that are not closed."""
+    sources: dict[str, SourceStatus]
+    """By name."""
+
+
+class LiveWatch:
+    """Watches a site until told to stop, and goes on with what its store knows."""
+
+    def __init__(
+        self,
+        site: Site,
+        store: Path,
+        clock: Clock | None = None,
+        on_output: Callable[[Record], None] | None = None,
+        sources: Sequence[Callable[[], Source]] | None = None,
+    ) -> None:
+        self.site = site
+        self.clock = clock or WallClock()
+        self._on_output = on_output
+        self._out: list[Record] = []
+        self.own = OwnFindings(site)
+        builders = [_builder(site, number) for number in range(len(site.sources))] if sources is None else sources
+        self.sources = [Supervised(site, build) for build in builders]
+        _refuse_doubles([source.name for source in self.sources])
+        settings = settings_of(site)
+        pipeline = Pipeline(site, settings)
+        notifiers = build_notifiers(site)
+        former = _former_site_id(store)
+        self._journal = _journal(store, site, pipeline.settings_id, self.clock)
+        try:
+            site_changed = former not in (None, site_fingerprint(site))
+            archive = begin_archive(self._journal, site, settings)
+            everyone: list[Source] = [*self.sources, self.own]
+            self._runner = Runner(site, pipeline, everyone, self._journal, self._take, archive)
+            self._next = self._resume(self._journal.positions(), site_changed=site_changed)
+            self._delivery = Delivery(store, notifiers, clock=self.clock) if notifiers else None
+            self._inbox = ActInbox(store, self.clock, self._pulse)
+        except BaseException:
+            self._journal.close()
+            raise
+        self._status = WatchStatus(0, 0, 0.0, 0.0, 0, 0, 0, {})
+        self._ticks = self._left_out = 0
+        self._offset_s = self.clock.now_ns() / NS_PER_S - monotonic_s()
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event, after_tick: Callable[[WatchStatus], None] | None = None) -> None:
+        """Until it is told to stop: what was begun is committed, and the store is closed in good order."""
+        if self._delivery is not None:
+            self._delivery.start()
+        for source in self.sources:
+            source.start()
+        try:
+            while not self._wait(stop):
+                self._tick(self._next)
+                self._next += 1
+                if after_tick is not None:
+                    after_tick(self._status)
+        finally:
+            self._close()
+
+    def status(self) -> WatchStatus:
+        """How it is doing, as of now."""
+        return msgspec.structs.replace(self._status, sources={s.name: s.status() for s in self.sources})
+
+    def _wait(self, stop: threading.Event) -> bool:
+        """Until the next tick is due; true when it is time to stop."""
+        now_ns = self.clock.now_ns()
+        period_ns = self._runner.period_ns
+        behind_s = (now_ns - self._next * period_ns) / NS_PER_S
+        if behind_s > MOST_BEHIND_S:
+            left_out = now_ns // period_ns - self._next
+            self._left_out += left_out
+            text = f"{behind_s:.1f} s behind the clock; {left_out} ticks left out, what came meanwhile is taken at once"
+            self._next += left_out
+            self.own.say(self._next * period_ns - 1_000, "late", "degraded", text, count=left_out)
+        while (left_ns := self._next * period_ns - self.clock.now_ns()) > 0:
+            if stop.wait(min(left_ns / NS_PER_S, 0.5)):
+                return True
+        return stop.is_set()
+
+    def _tick(self, index: int) -> None:
+        begun_s = monotonic_s()
+        self._mind_the_clock(index)
+        for entry in self._inbox.take_audits():
+            self._journal.audit(entry.kind, entry.wall_ns, entry.text, who=entry.who, in_commit=True)
+        acts = self._inbox.take()
+        self._out.clear()
+        self._runner.advance(index, [each.offered for each in acts])
+        settle(acts, self._runner.act_seqs, self._out)
+        if self._delivery is not None:
+            if self._delivery.broken is not None:
+                raise self._delivery.broken
+            self._delivery.wake()
+            self._delivery.flush(self._journal)
+        self._ticks += 1
+        tick_ns = index * self._runner.period_ns
+        self._status = WatchStatus(
+            tick=index,
+            tick_ns=tick_ns,
+            lag_s=(self.clock.now_ns() - tick_ns) / NS_PER_S,
+            tick_s=monotonic_s() - begun_s,
+            ticks=self._ticks,
+            left_out=self._left_out,
+            incidents_open=sum(incident.closed_ns is None for incident in self._runner.incidents.values()),
+            sources=self._status.sources,
+        )
+
+    def _mind_the_clock(self, index: int) -> None:
+        """Say when the clock has been set: times before and after are not on one scale."""
+        offset_s = self.clock.now_ns() / NS_PER_S - monotonic_s()
+        jump_s = offset_s - self._offset_s
+        if abs(jump_s) > _CLOCK_JUMP_S:
+            self._offset_s = offset_s
+            time_ns = index * self._runner.period_ns - 1_000
+            self.own.say(time_ns, "clock_jump", "degraded", f"the clock of this machine was set by {jump_s:+.3f} s")
+
+    def _close(self) -> None:
+        self._inbox.close()
+        for source in self.sources:
+            source.close()
+        if self._delivery is not None:
+            self._delivery.stop()
+            self._delivery.flush(self._journal, now=True)
+        self._journal.close()
+
+    def _take(self, record: Record) -> None:
+        # Acts are settled by what refuses them, so only findings are kept for that.
+        if isinstance(record, Health):
+            self._out.append(record)
+        if self._on_output is not None:
+            self._on_output(record)
+
+    def _pulse(self) -> dict[str, Any]:
+        """What a ping is told."""
+        status = self.status()
+        sources = [
+            {
+                "name": name,
+                "last_ms": None if each.last_ns is None else each.last_ns // 1_000_000,
+                "up": each.up,
+                "reason": each.reason,
+                "unplaced": dict(each.unplaced),
+            }
+            for name, each in status.sources.items()
+        ]
+        return {"lag_s": status.lag_s, "tick_ms": status.tick_ns // 1_000_000, "sources": sources}
+
+    # --- going on after a stop --------------------------------------------------------------------------------------
+
+    def _resume(self, found: Positions | None, *, site_changed: bool) -> int:
+        """The first tick; what was missed while nobody watched is told as an outage of those who do not repeat it."""
+        now = self.clock.now_ns() // self._runner.period_ns + 1
+        if found is None:
+            return now
+        if site_changed:
+            found = _carried_over(found, self.site)
+        self._runner.resume(found, self._journal.incidents())
+        first = max(found.tick + 1, now)
+        gone_ns, back_ns = found.tick * self._runner.period_ns, first * self._runner.period_ns - 1_000
+        for source in self.sources:
+            if source.delivery == "ephemeral" and source.sensors and back_ns - gone_ns > self._runner.period_ns:
+                text = f"{source.name}: nobody listened for {(back_ns - gone_ns) / NS_PER_S:.1f} s"
+                self.own.say(gone_ns, "gap", "failed", text, sensors=source.sensors, until_ns=back_ns)
+        return first
+
+
+def _builder(site: Site, number: int) -> Callable[[], Source]:
+    return lambda: build_source(site, site.sources[number])
+
+
+def _refuse_doubles(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"site.toml: source name: found {twice[0]!r} twice; allowed: a name of its own for each source"
+        )
+
+
+def _journal(store: Path, site: Site, settings_id: str, clock: Clock) -> Journal:
+    identity = identity_of(
+        site=site.name,
+        site_id=site_fingerprint(site),
+        settings_id=settings_id,
+        inputs_id="",
+        package_version=__version__,
+    )
+    return open_journal(
+        store,
+        identity,
+        salt_key=salt_key_at(store / _KEYS / "salt.key"),
+        signer=Signer.at(store / _KEYS / "signing.pem"),
+        clock=clock,
+        synchronous="FULL",
+        changed="note",
+    )
+
+
+def _former_site_id(store: Path) -> str | None:
+    """Of which site the store was when it was last written; None for a new one."""
+    if not (store / DATABASE).exists():
+        return None
+    with open_store(store) as reader:
+        return reader.meta().get("site_id")
+
+
+def _carried_over(found: Positions, site: Site) -> Positions:
+    """What of the states holds under a changed site: what people deal with. Who moves and who is silent begins anew."""
+    kept = {f"{site.name}/incident", "pending"}
+    states = {key: raw for key, raw in found.states.items() if key in kept or key.startswith("door/")}
+    return msgspec.structs.replace(found, states=states, signal_states={}, signal_tick=found.tick)

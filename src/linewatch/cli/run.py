@@ -1,0 +1,56 @@
+"""Watch a site for real: its sources in, incidents into the store, notifiers told."""
+
+import argparse
+from pathlib import Path
+
+from linewatch.app.watch_port import DEFAULT_PORT
+from linewatch.app.watching import Around, watch
+from linewatch.cli.printing import IncidentPrinter, incident_line
+from linewatch.records import Incident, Record
+from linewatch.site.load import load_site
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    parser.add_argument("site", help="folder with site.toml, or the file itself")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="store: a new one, or one to go on with (default: SITE/store)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address of the watch's own port (beyond loopback only with TLS)"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help=f"port of /healthz, /metrics and HTTP ingest (default: {DEFAULT_PORT})",
+    )
+    parser.add_argument("--no-port", action="store_true", help="listen on no port")
+    parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="certificate and chain (PEM)")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate (PEM)")
+    parser.add_argument("--heartbeat", default="", metavar="URL", help="call this address while all is well")
+    parser.add_argument("--heartbeat-every", type=float, default=60.0, metavar="S", help="seconds between two calls")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when it was told to stop."""
+    site = load_site(args.site)
+    store = args.out if args.out is not None else Path(site.folder) / "store"
+    printer = IncidentPrinter(site, live=not args.json)
+
+    def show(record: Record) -> None:
+        if not args.json:
+            printer.show(record)
+        elif isinstance(record, Incident):
+            print(incident_line(record), flush=True)
+
+    around = Around(
+        host=args.host,
+        port=None if args.no_port else args.port,
+        certificate=args.tls_certificate,
+        key=args.tls_key,
+        heartbeat=args.heartbeat,
+        heartbeat_s=args.heartbeat_every,
+    )
+    watch(site, store, around, (lambda _: None) if args.json else (lambda text: print(text, flush=True)), show)
+    return 0
