@@ -28,7 +28,7 @@ class Incidents {
     try {
       let list = await get<IncidentList>(`incidents?state=open&limit=${USUAL}`);
       if (list.raised > list.incidents.length && list.incidents.length === USUAL) {
-        list = await get<IncidentList>(`incidents?state=open&limit=${MOST}`);
+        list = await get<IncidentList>(`incidents?state=open&limit=${MOST}`).catch(() => list);
       }
       this.held.clear();
       for (const incident of list.incidents) this.held.set(incident.id, incident);

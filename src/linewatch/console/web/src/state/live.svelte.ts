@@ -11,8 +11,12 @@ const LOOK_EVERY_MS = 200;
 const LAG_LIMIT_S = 5;
 /** The counters may differ while an event is on its way; this long, and the list is read anew. */
 const DISAGREE_MS = 2500;
+/** After so many vain readings the list is read only each so manieth time. */
+const RELOADS = 6;
 const PAST_PART_MS = 200_000;
 const PAST_PARTS = 3;
+/** Fast, but not so fast that reading the past takes the server's time from the present. */
+const PAST_SPEED = 40;
 /** Queue, strip and map come first. */
 const PAST_AFTER_MS = 3000;
 
@@ -36,7 +40,8 @@ class Live {
   eventsUp = $state(false);
   /** The site's own time, for ages: the server's clock, carried on by the page's between heartbeats. */
   now_ms = $state(Date.now());
-  disagree = $state(false);
+  /** Rows this page has while they are fewer or more than the server shows; null while all agrees. */
+  disagree = $state<number | null>(null);
   gap = $state.raw<{ why: string; at: number } | null>(null);
   acts = $state.raw<ActEvent[]>([]);
   sensors = $state.raw<{ id: string; state: SensorState; why: string } | null>(null);
@@ -49,8 +54,6 @@ class Live {
   private skew = 0;
   private disagreeSince = 0;
   private reloads = 0;
-  private pastAsked = 0;
-  private pastTo_ms = 0;
   private stops: (() => void)[] = [];
   onSensor: (id: string, state: SensorState, why: string) => void = () => {};
 
@@ -100,33 +103,34 @@ class Live {
     });
     const look = setInterval(() => this.look(), LOOK_EVERY_MS);
     const second = setInterval(() => incidents.sweep(), 1000);
-    const past = setTimeout(() => this.readPast(), PAST_AFTER_MS);
-    this.stops = [feed, events, () => clearTimeout(past), () => clearInterval(look), () => clearInterval(second)];
+    this.stops = [feed, events, () => clearInterval(look), () => clearInterval(second)];
     void incidents.load();
   }
 
-  /** Fills the strip with what was felt before this page was opened: the newest part first. */
-  private readPast(part = 0): void {
-    if (this.pastAsked > part || part >= PAST_PARTS || !this.state) return;
-    this.pastAsked = part + 1;
-    this.pastTo_ms ||= Math.round(this.state.now_ms);
-    const to_ms = this.pastTo_ms - part * PAST_PART_MS;
-    const url = `./api/replay/feed?from_ms=${Math.max(0, to_ms - PAST_PART_MS)}&to_ms=${to_ms}&speed=0`;
-    const stop = readFeedOnce(url, {
-      detections: (f) => this.watchers.forEach((w) => w.pastDetections?.(f)),
-      tracks: (tick, tracks) => this.watchers.forEach((w) => w.pastTracks?.(tick, tracks)),
-      gap: () => {},
-      end: () => {
-        this.watchers.forEach((w) => w.pastRead?.());
-        this.readPast(part + 1);
-      },
-    });
-    this.stops.push(stop);
+  /** Fills a strip with what was felt before it was opened, the newest part first. Returns a function that stops it. */
+  past(): () => void {
+    let stop = () => {};
+    const begin = setTimeout(() => part(Math.round(this.state?.now_ms ?? 0), 0), PAST_AFTER_MS);
+    const part = (to_ms: number, done: number): void => {
+      if (done >= PAST_PARTS || to_ms <= PAST_PART_MS) return;
+      const asked = `from_ms=${to_ms - PAST_PART_MS}&to_ms=${to_ms}&speed=${PAST_SPEED}`;
+      stop = readFeedOnce(`./api/replay/feed?${asked}`, {
+        detections: (f) => this.watchers.forEach((w) => w.pastDetections?.(f)),
+        tracks: (tick, tracks) => this.watchers.forEach((w) => w.pastTracks?.(tick, tracks)),
+        gap: () => {},
+        end: () => {
+          this.watchers.forEach((w) => w.pastRead?.());
+          part(to_ms - PAST_PART_MS, done + 1);
+        },
+      });
+    };
+    return () => {
+      clearTimeout(begin);
+      stop();
+    };
   }
 
   stop(): void {
-    this.pastAsked = 0;
-    this.pastTo_ms = 0;
     this.stops.forEach((stop) => stop());
     this.stops = [];
   }
@@ -166,7 +170,7 @@ class Live {
     const rows = incidents.queue.filter((i) => i.state !== 'closed').length;
     if (incidents.trouble ? false : !incidents.loaded || countsAgree(state, rows)) {
       this.disagreeSince = 0;
-      this.disagree = false;
+      this.disagree = null;
       this.reloads = 0;
       return;
     }
@@ -175,7 +179,8 @@ class Live {
     if (now - this.disagreeSince < DISAGREE_MS) return;
     this.disagreeSince = now;
     // Reading the list anew mends a page that missed something; where that does not help, the bar says so.
-    if (this.reloads++ > 0) this.disagree = true;
+    if (this.reloads++ > 0) this.disagree = rows;
+    if (this.reloads > RELOADS && this.reloads % RELOADS > 0) return;
     void incidents.load();
   }
 
