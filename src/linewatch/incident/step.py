@@ -336,13 +336,19 @@ class IncidentStep:
             if incident.group and not stays_grouped(state.incidents[incident.group], incident, self.desk):
                 self._stand(state, incident, "", tick)
                 let_out.add(key)
-        for key, incident in list(state.incidents.items()):
-            if key in let_out or not calls(before.get(key), incident) or incident.group:
-                continue
+        self._find_leads(state, [key for key in _callers(state, before) if key not in let_out], tick)
+
+    def _find_leads(self, state: IncidentStepState, callers: list[str], tick: Tick) -> None:
+        """Put what begins to ask for attention behind a lead, where it has one; the most urgent may lead the others."""
+        pending = set(callers)
+        for key in sorted(callers, key=lambda key: state.incidents[key].priority):
+            pending.discard(key)
+            incident = state.incidents[key]
+            leads = [each for other, each in state.incidents.items() if other not in pending]
             back = held_back(incident, state.attention)
-            lead_incident = lead_for(incident, state.incidents.values(), self.desk, tick.time_ns, held_back=back)
-            if lead_incident is not None:
-                self._stand(state, incident, lead_incident.id, tick)
+            lead = lead_for(incident, leads, self.desk, tick.time_ns, held_back=back)
+            if lead is not None:
+                self._stand(state, incident, lead.id, tick)
 
     def _stand(self, state: IncidentStepState, incident: Incident, lead: str, tick: Tick) -> None:
         state.incidents[incident.id] = grouped(incident, lead, tick.time_ns)
@@ -351,7 +357,7 @@ class IncidentStep:
 
     def _attend(self, state: IncidentStepState, before: dict[str, Incident], tick: Tick) -> list[Attention]:
         """Count this tick's interruptions, and decide how much attention sections get from the next tick on."""
-        called = [incident for key, incident in state.incidents.items() if calls(before.get(key), incident)]
+        called = [state.incidents[key] for key in _callers(state, before)]
         state.calls_ns = counted(state.calls_ns, called, tick.time_ns)
         if not state.calls_ns and not any(each.flood or each.loud for each in state.attention.values()):
             return []
@@ -367,6 +373,11 @@ class IncidentStep:
         for seat in [seat for seat in state.attention if seat not in by_seat]:
             del state.attention[seat]
         return changed
+
+
+def _callers(state: IncidentStepState, before: dict[str, Incident]) -> list[str]:
+    """Incidents that begin to ask for attention."""
+    return [key for key, incident in state.incidents.items() if calls(before.get(key), incident)]
 
 
 def _moved_by_system(incident: Incident, move: MoveName, tick: Tick) -> Incident:
