@@ -30,6 +30,7 @@ _VERBS: Final = {
     "retain": "erase what has been kept as long as the rules allow",
     "backup": "copy a store while it is written",
     "restore": "a store out of a copy",
+    "migrate": "bring an older version's store to the schema of this one",
     "standby": "follow another machine's journal, ready to take over",
     "takeover": "make a standby the store that is written",
     "verify": "check that a store's chains of records are whole",

@@ -90,6 +90,7 @@ def connect_writer(path: Path, synchronous: str) -> sqlite3.Connection:
         try:
             if not _is_blank(connection):
                 _refuse_strangers(connection, path)
+                _refuse_older(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             if _is_blank(connection):
@@ -172,6 +173,19 @@ def _refuse_strangers(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(
             f"{path}: user_version: found schema {version}; allowed: 1 to {SCHEMA_VERSION} (use a newer Linewatch)"
         )
+    _refuse_cut(connection, path)
+
+
+def _refuse_older(connection: sqlite3.Connection, path: Path) -> None:
+    """An older schema can be read; whoever writes must first bring it to this one."""
+    if (version := number_of(connection, "user_version")) != SCHEMA_VERSION:
+        raise StoreError(
+            f"{path}: user_version: found schema {version}; allowed: {SCHEMA_VERSION} to write "
+            "(see `linewatch migrate`)"
+        )
+
+
+def _refuse_cut(connection: sqlite3.Connection, path: Path) -> None:
     pages, size = number_of(connection, "page_count"), number_of(connection, "page_size")
     log = path.with_name(f"{path.name}-wal")
     # With a write-ahead log beside it the file may rightly be shorter than the database.
