@@ -10,7 +10,6 @@ from linewatch.console.incident_view import incident_shape, outage_shape
 from linewatch.console.picture import NS_PER_MS, Picture
 from linewatch.console.seats import INTERRUPTION_NS, Seating, seating_of
 from linewatch.console.shapes import ActDone, LoadShape, NoteShape, SeatShape, ShiftShape
-from linewatch.site.model import Site
 
 SeatName = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
@@ -96,23 +95,16 @@ async def take(call: Call) -> ActDone:
     wish, users = call.body, call.services.users
     assert call.entry is not None
     sat = call._replace(entry=call.entry._replace(session=msgspec.structs.replace(call.session, seat=wish.seat)))
-    sections = ",".join(_section(call.services.site, name) for name in wish.sections)
-    seq = await act(sat, "", "take_seat", "", {"sections": sections} if sections else {})
+    values = {"sections": ",".join(wish.sections)} if wish.sections else {}
+    values |= {} if wish.sound is None else {"sound": _said(wish.sound)}
+    seq = await act(sat, "", "take", "", values)
     users.take_seat(call.entry.secret, wish.seat)
-    if wish.sound is not None:
-        await act(sat, "", "beat", "", {"sound": _said(wish.sound), "visible": "true"})
     return ActDone(seq)
-
-
-def _section(site: Site, name: str) -> str:
-    """The name of a section with its line, where that is clear."""
-    lines = [line.id for line in site.lines for section in line.sections if section.name == name]
-    return f"{lines[0]}/{name}" if len(lines) == 1 else name
 
 
 async def leave(call: Call) -> ActDone:
     """Leave the seat."""
-    return await _get_up(call, "leave_seat", call.body.reason, {})
+    return await _get_up(call, "leave", call.body.reason, {})
 
 
 async def note(call: Call) -> ActDone:
@@ -134,11 +126,11 @@ async def _get_up(call: Call, move: str, reason: str, values: dict[str, str]) ->
 
 async def beat(call: Call) -> None:
     """Say that somebody is there: the page is visible, and can be heard."""
-    await act(call, "", "beat", "", {"sound": _said(call.body.sound), "visible": _said(call.body.visible)})
+    await act(call, "", "present", "", {"sound": _said(call.body.sound), "visible": _said(call.body.visible)})
 
 
 def _said(value: bool) -> str:  # noqa: FBT001 - a word for a truth
-    return "true" if value else "false"
+    return "yes" if value else "no"
 
 
 ONLY_SEAT: Final = "seat 1"

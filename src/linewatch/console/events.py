@@ -45,7 +45,7 @@ def events_of(run: str, picture: Picture, changes: Changes) -> list[Frame]:
             },
         )
         for seq, act in changes.acts
-        if act.move != "beat"
+        if act.move != "present"
     ]
     out += [
         event(run, kept.seq, "incident", incident_shape(kept))

@@ -216,7 +216,7 @@ class Picture:
                 changes.acts.remove((seq, act))
                 if act.incident:
                     self.acts[act.incident].remove((seq, act))
-                elif act.move == "beat":
+                elif act.move == "present":
                     self.beats.pop(act.seat, None)
                 else:
                     self.site_acts.remove((seq, act))
@@ -247,7 +247,7 @@ class Picture:
         changes.acts.append((seq, act))
         if act.incident:
             self.acts.setdefault(act.incident, []).append((seq, act))
-        elif act.move == "beat":
+        elif act.move == "present":
             self.beats[act.seat] = (seq, act)
         else:
             self.site_acts.append((seq, act))

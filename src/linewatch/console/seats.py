@@ -26,12 +26,13 @@ def seating_of(picture: Picture) -> dict[str, Seating]:
     seats: dict[str, Seating] = {}
     for _, act in sorted([*picture.site_acts, *picture.beats.values()], key=lambda each: each[0]):
         values = dict(act.values)
-        if act.move == "take_seat":
+        if act.move == "take":
             sections = tuple(part for part in values.get("sections", "").split(",") if part)
-            seats[act.seat] = Seating(act.role, sections, act.time_ns, None)
-        elif act.move in ("leave_seat", "hand_over") and act.seat in seats:
+            sound = None if "sound" not in values else values["sound"] == "yes"
+            seats[act.seat] = Seating(act.role, sections, act.time_ns, sound)
+        elif act.move in ("leave", "hand_over") and act.seat in seats:
             seats[act.seat] = seats[act.seat]._replace(role="", since_ns=act.time_ns, sound=None)
-        elif act.move == "beat" and act.seat in seats:
-            heard = values.get("sound") == values.get("visible") == "true"
+        elif act.move == "present" and act.seat in seats:
+            heard = values.get("sound") == values.get("visible") == "yes"
             seats[act.seat] = seats[act.seat]._replace(sound=heard)
     return seats
