@@ -13,8 +13,9 @@ BITTER_C: Final = -15.0
 """Felt temperature from which people who are only near the line are urgent for their own sake."""
 STORM_MPS: Final = 17.0
 """Gusts from which what nobody can name is less urgent (8 on the Beaufort scale: twigs break off trees)."""
-DOUBTFUL: Final = 0.4
-"""An incident of the middle priority that is less sure than this is less urgent."""
+DOUBTFUL: Final = 0.25
+"""An incident of the middle priority that is less sure than this is less urgent; where no sensor can tell people from
+all else, a person or group is surer (2 of 7 even shares): not knowing is no reason to take it lightly."""
 _MIDDLE: Final = 3
 _PEOPLE: Final = frozenset({"person", "group"})
 _WATER: Final = frozenset({"river", "wetland"})
