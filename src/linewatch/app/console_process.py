@@ -1,19 +1,20 @@
 """The console's process: put together, served, and started beside a watch."""
 
+import importlib
 import secrets
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from linewatch.app.watch_link import WatchLink
 from linewatch.clock import Clock, WallClock, monotonic_s
 from linewatch.console.server import serve
 from linewatch.console.services import Needs
 from linewatch.console.settings import ConsoleSettings, check_listening
-from linewatch.console_ports import History, OfferedMove
+from linewatch.console_ports import History, OfferedMove, Reports
 from linewatch.errors import StoreError
 from linewatch.incident.lifecycle import moves_allowed
 from linewatch.records import Incident
@@ -24,6 +25,10 @@ from linewatch.store.reader import open_store
 from linewatch.store.users import UserStore, open_users
 
 FIRST_NAME: Final = "admin"
+LOOK_S: Final = 0.5
+"""How often it is looked whether the console still lives."""
+EARLY_S: Final = 10.0
+"""A console that dies sooner did not really live."""
 
 
 class Desk:
@@ -35,6 +40,20 @@ class Desk:
             OfferedMove(each.move, each.label, each.needs_reason, each.undo_s, each.needs, each.takes)
             for each in moves_allowed(incident, role)
         ]
+
+
+class LateReports:
+    """Reports whose libraries are loaded when the first is asked for: they would double the time until sign-in."""
+
+    def __init__(self, store: Path, site: Site) -> None:
+        self._store = store
+        self._site = site
+
+    def report(self, by: Sequence[str], from_ns: int | None, to_ns: int | None, as_of_ns: int | None) -> dict[str, Any]:
+        """As `StoredReports.report`."""
+        module = importlib.import_module("linewatch.app.console_reports")
+        reports: Reports = module.StoredReports(self._store, self._site)
+        return reports.report(by, from_ns, to_ns, as_of_ns)
 
 
 def described_site(store: Path, within_s: float = 30.0) -> Site:
@@ -61,7 +80,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
     def history() -> History:
         return open_store(store)
 
-    return Needs(site, history, users, link, link, Desk(), clock)
+    return Needs(site, history, users, link, link, Desk(), clock, None, LateReports(store, site))
 
 
 def first_account(users: UserStore, role: Role, name: str, now_ns: int, *, must_change: bool) -> tuple[str, str] | None:
@@ -100,3 +119,29 @@ def start_console(site: str | None, store: Path, settings: ConsoleSettings) -> "
     if settings.tls_certificate is not None and settings.tls_key is not None:
         words += ["--tls-certificate", str(settings.tls_certificate), "--tls-key", str(settings.tls_key)]
     return subprocess.Popen(words)  # noqa: S603 - this package's own verb
+
+
+def keep_console(site: str | None, store: Path, settings: ConsoleSettings, stop: threading.Event) -> int:
+    """The console beside a watch until `stop` is set: started again when it dies, alone, while the watch goes on.
+
+    Exit status: 0 when it was stopped; 2 where what it was asked to do cannot be done, and 1 where it died three times
+    before it could have been opened. In both of these `stop` is set.
+    """
+    early = 0
+    while not stop.is_set():
+        began = monotonic_s()
+        console = start_console(site, store, settings)
+        while console.poll() is None and not stop.wait(LOOK_S):
+            pass
+        if console.poll() is None:
+            console.terminate()
+            console.wait(10)
+            return 0
+        if console.returncode == 2:  # what it was asked to do cannot be done: it has said why
+            stop.set()
+            return 2
+        early = early + 1 if monotonic_s() - began < EARLY_S else 0
+        if early == 3:
+            stop.set()
+            return 1
+    return 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from linewatch.app.console_process import first_account, start_console
+from linewatch.app.console_process import first_account, keep_console
 from linewatch.app.played_watch import PlayedWatch
 from linewatch.app.simulated import play, site_of
 from linewatch.clock import WallClock
@@ -16,7 +16,6 @@ from linewatch.console.settings import ConsoleSettings
 from linewatch.store.users import open_users
 
 NAME = "demo"
-_LOOK_S = 0.5
 
 
 def demonstrate(
@@ -40,7 +39,9 @@ def demonstrate(
             say(f"Sign in as {first[0]} with the password {first[1]}")
         watch = PlayedWatch(site, play(scene, site, seed), folder, speed, clock)
         statuses: list[int] = []
-        keeper = threading.Thread(target=lambda: statuses.append(_keep_console(folder, settings, stop)), name="console")
+        keeper = threading.Thread(
+            target=lambda: statuses.append(keep_console(None, folder, settings, stop)), name="console"
+        )
         keeper.start()
         try:
             watch.run(stop)
@@ -48,28 +49,6 @@ def demonstrate(
             stop.set()
             keeper.join()
     return statuses[0] if statuses else 1
-
-
-def _keep_console(store: Path, settings: ConsoleSettings, stop: threading.Event) -> int:
-    """The console, started again when it dies; given up when it dies three times before it could have been opened."""
-    early = 0
-    while not stop.is_set():
-        began = WallClock().now_ns()
-        console = start_console(None, store, settings)
-        while console.poll() is None and not stop.wait(_LOOK_S):
-            pass
-        if console.poll() is None:
-            console.terminate()
-            console.wait(10)
-            return 0
-        if console.returncode == 2:  # what it was asked to do cannot be done: it has said why
-            stop.set()
-            return 2
-        early = early + 1 if WallClock().now_ns() - began < 10_000_000_000 else 0
-        if early == 3:
-            stop.set()
-            return 1
-    return 0
 
 
 @contextmanager
