@@ -1,0 +1,232 @@
+"""A link to an MQTT broker that acknowledges when it is told to, and lives through broken connections.
+
+aiomqtt 2.5 acknowledges each message before anybody has kept it. Here a message of quality of service 1 is
+acknowledged only when the caller says so, in the order in which messages came (MQTT 5.0, section 4.6).
+"""
+
+import asyncio
+import random
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+from urllib.parse import unquote, urlsplit
+
+import aiomqtt
+import msgspec
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from linewatch.errors import InputError
+
+MOST_IN_FLIGHT: Final = 20_000
+"""Messages that the broker may send without an acknowledgement (MQTT 5.0, Receive Maximum)."""
+FIRST_RETRY_S: Final = 0.5
+LONGEST_RETRY_S: Final = 30.0
+_CONNECT_S: Final = 10.0
+_SCHEMES: Final = {"mqtt": 1883, "mqtts": 8883}
+
+
+class Broker(msgspec.Struct, frozen=True):
+    """Where a broker is, and who we are to it."""
+
+    host: str
+    """Host name or address."""
+    port: int
+    """Port."""
+    tls: bool
+    """Whether the link is encrypted."""
+    client_id: str
+    """Stays the same, so that the broker keeps for us what came while we were away."""
+    username: str = ""
+    """Log-in name; empty for none."""
+    password: str = ""
+    """Password; empty for none."""
+    protocol: Literal["5", "3.1.1"] = "5"
+    """Version. Under 3.1.1 the broker's own limit of messages in flight holds."""
+    ca_file: str = ""
+    """Certificates that are trusted (PEM); empty for those of the system."""
+    certificate_file: str = ""
+    """Our certificate (PEM); empty for none."""
+    key_file: str = ""
+    """Its key (PEM)."""
+    session_s: int = 86_400
+    """How long the broker keeps our session while we are away."""
+    availability: str = ""
+    """Topic that says `online` while we are connected, and `offline`, by last will, when we are not; empty for none."""
+
+
+class Incoming(Protocol):
+    """Who is told what comes. Called in the link's own thread; must be quick."""
+
+    def connected(self, *, session_kept: bool) -> None:
+        """The link stands; whether the broker went on with our session."""
+        ...
+
+    def lost(self, reason: str) -> None:
+        """The link is broken, or could not be made."""
+        ...
+
+    def message(self, topic: str, payload: bytes, *, mid: int, qos: int, retained: bool, repeated: bool) -> None:
+        """A message. With `qos` 1 the broker waits for `acknowledge(mid)`."""
+        ...
+
+
+def read_broker(url: str, key: str = "url") -> tuple[str, int, bool]:
+    """Host, port and whether the link is encrypted, of `mqtt://host[:port]` or `mqtts://...`. Raises `InputError`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in _SCHEMES or not parts.hostname or parts.path not in ("", "/"):
+        raise InputError(f"site.toml: {key}: found {url!r}; allowed: mqtt://HOST:PORT or mqtts://HOST:PORT")
+    return unquote(parts.hostname), port or _SCHEMES[parts.scheme], parts.scheme == "mqtts"
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt's client, with messages handed on at once and acknowledged by hand."""
+
+    def __init__(self, incoming: Incoming, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.session_kept = False
+        self._incoming = incoming
+        self._client.manual_ack_set(True)  # noqa: FBT003 - paho's signature
+
+    def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
+        self.session_kept = bool(flags.session_present)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+        # Messages of a kept session follow this packet at once: whoever gets them must know of it before.
+        if not reason_code.is_failure:
+            self._incoming.connected(session_kept=self.session_kept)
+
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ARG002 - paho's signature
+        try:
+            topic = str(message.topic)
+        except UnicodeDecodeError:
+            topic = ""
+        self._incoming.message(
+            topic,
+            bytes(message.payload),
+            mid=message.mid,
+            qos=message.qos,
+            retained=bool(message.retain),
+            repeated=bool(message.dup),
+        )
+
+    def acknowledge(self, mids: Sequence[int]) -> None:
+        for mid in mids:
+            self._client.ack(mid, 1)
+
+    async def gone(self) -> str:
+        """Wait until the connection is lost; why."""
+        await asyncio.wait({self._disconnected})
+        error = None if self._disconnected.cancelled() else self._disconnected.exception()
+        return str(error) if error is not None else "the broker closed the connection"
+
+
+class MqttLink:
+    """Keeps a subscription alive in a thread of its own: connects, hears, and connects again, later and later."""
+
+    def __init__(self, broker: Broker, topics: Sequence[str], qos: int, incoming: Incoming) -> None:
+        self._broker = broker
+        self._topics = tuple(topics)
+        self._qos = qos
+        self._incoming = incoming
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: _Client | None = None
+        self._stop: asyncio.Event | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="mqtt", daemon=True)
+        self._chance = random.Random(broker.client_id)  # noqa: S311 - spreads reconnections; nothing secret
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say good-bye to the broker, which keeps the session."""
+        self._stopped = True
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+        if self._thread.is_alive():
+            self._thread.join(_CONNECT_S + 2.0)
+
+    def acknowledge(self, mids: Sequence[int], done: Callable[[bool], None]) -> None:
+        """Let the broker forget these. `done` is told in the link's thread whether there was a link to say so on."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        loop.call_soon_threadsafe(self._acknowledge, tuple(mids), done)
+
+    def _acknowledge(self, mids: Sequence[int], done: Callable[[bool], None]) -> None:
+        client = self._client
+        if client is not None:
+            client.acknowledge(mids)
+        done(client is not None)
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        wait_s = FIRST_RETRY_S
+        while not self._stopped:
+            try:
+                stood = await self._connected_once(self._stop)
+                wait_s = FIRST_RETRY_S if stood else wait_s
+            except (aiomqtt.MqttError, OSError, TimeoutError, ValueError) as error:
+                self._client = None
+                self._incoming.lost(str(error) or type(error).__name__)
+            try:
+                async with asyncio.timeout(wait_s * self._chance.uniform(0.5, 1.5)):
+                    await self._stop.wait()
+            except TimeoutError:
+                wait_s = min(2.0 * wait_s, LONGEST_RETRY_S)
+
+    async def _connected_once(self, stop: asyncio.Event) -> bool:
+        """One connection from its beginning to its end; whether it stood."""
+        broker = self._broker
+        client = _Client(self._incoming, broker.host, broker.port, **_options(broker))
+        async with client:
+            self._client = client
+            for topic in self._topics:
+                await client.subscribe(topic, qos=self._qos)
+            if broker.availability:
+                await client.publish(broker.availability, "online", qos=1, retain=True)
+            gone, told = asyncio.create_task(client.gone()), asyncio.create_task(stop.wait())
+            await asyncio.wait({gone, told}, return_when=asyncio.FIRST_COMPLETED)
+            self._client = None
+            told.cancel()
+            if gone.done():
+                self._incoming.lost(gone.result())
+                return True
+            gone.cancel()
+            if broker.availability:
+                await client.publish(broker.availability, "offline", qos=1, retain=True)
+        return True
+
+
+def _options(broker: Broker) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "identifier": broker.client_id,
+        "username": broker.username or None,
+        "password": broker.password or None,
+        "keepalive": 20,
+        "timeout": _CONNECT_S,
+        "tls_context": _tls(broker) if broker.tls else None,
+    }
+    if broker.availability:
+        options["will"] = aiomqtt.Will(broker.availability, "offline", qos=1, retain=True)
+    if broker.protocol == "3.1.1":
+        return {**options, "protocol": aiomqtt.ProtocolVersion.V311, "clean_session": False}
+    properties = Properties(PacketTypes.CONNECT)
+    properties.ReceiveMaximum = MOST_IN_FLIGHT
+    properties.SessionExpiryInterval = broker.session_s
+    return {**options, "protocol": aiomqtt.ProtocolVersion.V5, "clean_start": False, "properties": properties}
+
+
+def _tls(broker: Broker) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=broker.ca_file or None)
+    if broker.certificate_file:
+        context.load_cert_chain(Path(broker.certificate_file), Path(broker.key_file) if broker.key_file else None)
+    return context

@@ -1,0 +1,1 @@
+"""Sensors that speak MQTT, by a map from their messages to detections and findings."""

@@ -1,0 +1,278 @@
+"""Messages of a broker as a source: kept in a bounded buffer, acknowledged when what they became is on disk.
+
+A message that the broker repeats after a broken link or a crash is known by its packet id and content, and is not taken
+twice: the position that stands with every commit names those that were taken and perhaps not yet acknowledged.
+"""
+
+import base64
+import json
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Final
+
+from linewatch.clock import WallClock
+from linewatch.errors import InputError
+from linewatch.ports import Delivery, Item, SourceStatus
+from linewatch.protocols.mqtt_link import MOST_IN_FLIGHT, Broker, MqttLink
+from linewatch.records import Detection, batch_of
+from linewatch.site.model import Site
+from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, point_detection
+from linewatch.sources.mqtt.mapping import Event, Map, Mapper
+
+MOST_WAITING: Final = 4 * MOST_IN_FLIGHT
+_DIGEST_BYTES: Final = 8
+_POLLS_KEPT: Final = 3
+"""Polls whose messages the position names: their acknowledgements may not have reached the broker."""
+
+
+class MqttSource:
+    """Satisfies `ports.LiveSource`, and `mqtt_link.Incoming` towards the link."""
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        broker: Broker,
+        chosen: Map,
+        addresses: Mapping[str, str],
+        *,
+        qos: int = 1,
+        lateness_s: float = 0.25,
+        oldest_s: float = 3600.0,
+        speaks_for: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.delivery: Delivery = "acknowledged" if qos else "ephemeral"
+        self.lateness_s = lateness_s
+        self.sensors = tuple(speaks_for)
+        self._site = site
+        self._mapper = Mapper(chosen)
+        self._addresses = {address: site.sensor(sensor) for address, sensor in addresses.items()}
+        self._lengths_m = {line.id: line.length_m for line in site.lines}
+        self._oldest_s = oldest_s
+        self._clock = WallClock()
+        self._arrivals = Arrivals(name, site, MOST_WAITING)
+        self._link = MqttLink(broker, self._mapper.topics, qos, self)
+        self._session = _Session()
+        self._given: list[tuple[int, int]] = []
+        self._recent: deque[bytes] = deque(maxlen=_POLLS_KEPT)
+        self._up, self._reason = False, "not connected yet"
+        self._told_lost = False
+
+    # --- for the watch --------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+        self._link.start()
+
+    def poll(self, until_ns: int) -> list[Item]:
+        """What came before this time, as one batch of detections a line and findings."""
+        arrived = self._arrivals.take(until_ns)
+        digests: list[bytes] = []
+        detections: dict[str, list[Detection]] = {}
+        out: list[Item] = []
+        for each in arrived:
+            if each.token is not None:
+                epoch, mid, digest = each.token
+                self._given.append((epoch, mid))
+                digests.append(digest)
+            for item in each.items:
+                if isinstance(item, Detection):
+                    detections.setdefault(item.line, []).append(item)
+                else:
+                    out.append(item)
+        if digests:
+            self._recent.append(b"".join(digests))
+        return [*(batch_of(line, rows) for line, rows in detections.items()), *out, *self._arrivals.findings(until_ns)]
+
+    def position(self) -> str:
+        """Which messages were taken and may come again."""
+        return json.dumps({"taken": [base64.b64encode(each).decode() for each in self._recent]})
+
+    def seek(self, position: str) -> None:
+        """Go on after a stop. Raises `InputError` where this is no position of such a source."""
+        try:
+            taken = json.loads(position)["taken"]
+            raw = [base64.b64decode(each, validate=True) for each in taken]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.name}: position: found {position[:80]!r}; allowed: one of its own") from error
+        self._recent = deque(raw, maxlen=_POLLS_KEPT)
+        self._session.taken_before(
+            piece[at : at + _DIGEST_BYTES] for piece in raw for at in range(0, len(piece), _DIGEST_BYTES)
+        )
+
+    def committed(self, position: str) -> None:  # noqa: ARG002 - all that was polled is in it
+        """What was given is on disk: the broker may forget it."""
+        given, self._given = self._given, []
+        if given:
+            mids = self._session.ending(given)
+            self._link.acknowledge(mids, lambda said: self._session.ended(mids, said=said))
+
+    def status(self) -> SourceStatus:
+        """How it is doing."""
+        arrivals = self._arrivals
+        return SourceStatus(
+            up=self._up,
+            reason="" if self._up else self._reason,
+            last_ns=arrivals.last_ns,
+            received=arrivals.received,
+            waiting=len(arrivals),
+            dropped=arrivals.dropped,
+            refused=arrivals.refused,
+            unplaced=dict(arrivals.unplaced),
+        )
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._link.stop()
+
+    # --- from the link, in its thread -----------------------------------------------------------------------------
+
+    def connected(self, *, session_kept: bool) -> None:
+        """The link stands."""
+        self._session.connected(kept=session_kept)
+        self._up, self._reason = True, ""
+        if self._told_lost:
+            self._told_lost = False
+            self._tell_link("recovered")
+
+    def lost(self, reason: str) -> None:
+        """The link is broken."""
+        self._up, self._reason = False, reason
+        if not self._told_lost:
+            self._told_lost = True
+            self._tell_link("link_lost")
+
+    def message(self, topic: str, payload: bytes, *, mid: int, qos: int, retained: bool, repeated: bool) -> None:
+        """A message: read it, and keep what it says."""
+        now_ns = self._clock.now_ns()
+        token = None
+        if qos:
+            digest = blake2b(topic.encode() + b"\0" + payload, digest_size=_DIGEST_BYTES, key=mid.to_bytes(2, "big"))
+            epoch, known, done = self._session.arrived(mid, digest.digest(), repeated=repeated)
+            if known:
+                if done:
+                    self._link.acknowledge((mid,), lambda said: self._session.ended((mid,), said=said))
+                return
+            token = (epoch, mid, digest.digest())
+        items = self._read(topic, payload, now_ns, retained=retained)
+        if items or token is not None or not retained:
+            self._arrivals.put(Arrived(now_ns, tuple(items), token))
+
+    def _read(self, topic: str, payload: bytes, now_ns: int, *, retained: bool) -> list[Item]:
+        read = self._mapper.read(topic, payload, retained=retained)
+        if not read.matched:
+            self._arrivals.trouble("", "refused", "note", f"no rule of the map knows the topic {topic[:80]!r}")
+        if read.wrong:
+            sensor = next((self._addresses[a].id for a in read.addresses if a in self._addresses), "")
+            self._arrivals.trouble(sensor, "refused", "note", read.wrong)
+        if read.duplicate:
+            sensor = next((self._addresses[a].id for a in read.addresses if a in self._addresses), "")
+            self._arrivals.trouble(sensor, "duplicate", "note", "a message that had come before")
+        for address in read.addresses:
+            if address not in self._addresses:
+                self._arrivals.unknown(address)
+        return [item for event in read.events if (item := self._item(event, now_ns)) is not None]
+
+    def _item(self, event: Event, now_ns: int) -> Item | None:
+        sensor = self._addresses.get(event.address)
+        if sensor is None:
+            return None
+        time_ns, wrong = event_time_ns(event.stamped_ns, now_ns, self._oldest_s)
+        if wrong:
+            self._arrivals.trouble(sensor.id, "clock_skew" if time_ns >= 0 else "refused", "note", wrong)
+        if time_ns < 0:
+            return None
+        rule = event.rule
+        if rule.gives == "health":
+            return health_of(self._site, sensor.id, time_ns, rule.condition, rule.severity, event.text, ends=rule.ends)
+        return point_detection(
+            sensor,
+            self._lengths_m[sensor.line],
+            time_ns,
+            probability=event.probability,
+            strength_db=rule.strength_db,
+            movers=event.movers,
+            sensor_track=event.track,
+        )
+
+    def _tell_link(self, condition: str) -> None:
+        now_ns = self._clock.now_ns()
+        lost = condition == "link_lost"
+        text = f"{self.name}: no link to the broker: {self._reason}" if lost else f"{self.name}: the link stands again"
+        items = tuple(
+            health_of(
+                self._site,
+                sensor,
+                now_ns,
+                "link_lost" if lost else "recovered",
+                "failed" if lost and sensor else ("degraded" if lost else "ok"),
+                text,
+                ends=None if lost else "link_lost",
+            )
+            for sensor in self.sensors or ("",)
+        )
+        self._arrivals.put(Arrived(now_ns, items))
+
+
+class _Session:
+    """Which messages of a session are held, were acknowledged lately, or were taken before a stop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._epoch = 0
+        self._held: dict[int, bytes] = {}
+        self._ending: dict[int, bytes] = {}
+        self._ended: OrderedDict[int, bytes] = OrderedDict()
+        self._before: set[bytes] = set()
+
+    def taken_before(self, digests: "Sequence[bytes] | object") -> None:
+        with self._lock:
+            self._before = set(digests)  # type: ignore[call-overload]
+
+    def connected(self, *, kept: bool) -> None:
+        with self._lock:
+            if not kept:  # packet ids begin anew: what is held from before is never acknowledged
+                self._epoch += 1
+                self._held.clear()
+                self._ending.clear()
+                self._ended.clear()
+                self._before.clear()
+
+    def arrived(self, mid: int, digest: bytes, *, repeated: bool) -> tuple[int, bool, bool]:
+        """The epoch; whether this message is known; and whether it may be acknowledged at once."""
+        with self._lock:
+            if self._held.get(mid) == digest:
+                return self._epoch, True, False
+            known = self._ending.get(mid) == digest
+            if repeated:
+                known |= self._ended.get(mid) == digest or digest in self._before
+            if known:
+                self._before.discard(digest)
+                self._ending[mid] = digest
+                return self._epoch, True, True
+            self._held[mid] = digest
+            return self._epoch, False, False
+
+    def ending(self, given: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+        """Those of these messages that the present session can still acknowledge."""
+        with self._lock:
+            mids = tuple(mid for epoch, mid in given if epoch == self._epoch and mid in self._held)
+            for mid in mids:
+                self._ending[mid] = self._held.pop(mid)
+            return mids
+
+    def ended(self, mids: Sequence[int], *, said: bool) -> None:
+        """They were acknowledged, or the link was down: then the broker repeats them."""
+        if not said:
+            return
+        with self._lock:
+            for mid in mids:
+                digest = self._ending.pop(mid, None)
+                if digest is not None:
+                    self._ended[mid] = digest
+                    self._ended.move_to_end(mid)
+            while len(self._ended) > MOST_IN_FLIGHT:
+                self._ended.popitem(last=False)
