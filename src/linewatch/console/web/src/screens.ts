@@ -17,16 +17,23 @@ const LOADERS: Partial<Record<Screen, Loader>> = {
 
 const started = new Map<Screen, Promise<{ default: Component }>>();
 
-/** How to get a screen's component; the same promise every time, so that showing it again waits for nothing. */
-export function screenOf(screen: Screen): Loader | undefined {
-  const load = LOADERS[screen];
-  if (!load) return undefined;
-  return () => {
-    let promise = started.get(screen);
-    if (!promise) {
-      promise = load();
-      started.set(screen, promise);
-    }
-    return promise;
-  };
+function load(screen: Screen, loader: Loader): Promise<{ default: Component }> {
+  let promise = started.get(screen);
+  if (!promise) {
+    promise = loader();
+    promise.catch(() => started.delete(screen)); // asked for again the next time
+    started.set(screen, promise);
+  }
+  return promise;
+}
+
+/** A screen's component; the same promise every time, so that showing it again waits for nothing. */
+export function screenOf(screen: Screen): Promise<{ default: Component }> | undefined {
+  const loader = LOADERS[screen];
+  return loader && load(screen, loader);
+}
+
+/** Fetches all screens while nothing else is to be done: they are small, and then stand ready without the console. */
+export function fetchAll(): void {
+  for (const [screen, loader] of Object.entries(LOADERS)) void load(screen as Screen, loader).catch(() => {});
 }

@@ -3,7 +3,8 @@ import { css, type Palette } from './palette';
 import type { Coverage, Incident, LineShape } from './types';
 import { clock, km } from './words';
 
-export const TOP_PX = 62; // overview, sections, coverage and kilometres stand above the waterfall
+export const TOP_PX = 88; // overview, sections, coverage, kilometres and pins stand above the waterfall
+const PINS_Y = 60;
 const OVERVIEW = { y: 0, h: 7 };
 const SECTIONS = { y: 10, h: 15 };
 const COVER = { y: 27, h: 13 };
@@ -175,7 +176,7 @@ function times(ctx: CanvasRenderingContext2D, m: Marks, p: Palette): void {
   ctx.textBaseline = 'middle';
   for (let at = Math.floor(m.top_ms / step_ms) * step_ms; at > m.top_ms - span_ms; at -= step_ms) {
     const y = TOP_PX + (m.top_ms - at) / m.row_ms;
-    if (y < TOP_PX + 26 || y > m.height - 8) continue;
+    if (y < TOP_PX + 8 || y > m.height - 8) continue;
     ctx.fillStyle = p.grid;
     ctx.fillRect(0, Math.round(y), m.width, 1);
     label(ctx, clock(at, m.zone), 4, y, p.text, p.halo);
@@ -222,12 +223,11 @@ function incidents(ctx: CanvasRenderingContext2D, m: Marks, p: Palette, shown: P
 }
 
 function badge(ctx: CanvasRenderingContext2D, pin: Pin, lead: Incident, colour: string, m: Marks, p: Palette): void {
-  const y = TOP_PX + 11;
+  const y = PINS_Y + 11;
   const waits = lead.state === 'raised' || lead.state === 'returned';
   ctx.beginPath();
-  ctx.moveTo(pin.x, TOP_PX + 1);
-  ctx.lineTo(pin.x + 5, y - 6);
-  ctx.arc(pin.x, y + 2, 8, -Math.PI / 3.2, Math.PI + Math.PI / 3.2);
+  ctx.moveTo(pin.x, PINS_Y + 26);
+  ctx.arc(pin.x, y, 8, Math.PI * 0.75, Math.PI * 2.25);
   ctx.closePath();
   ctx.fillStyle = waits ? colour : p.ground;
   ctx.fill();
@@ -236,10 +236,12 @@ function badge(ctx: CanvasRenderingContext2D, pin: Pin, lead: Incident, colour: 
   ctx.stroke();
   ctx.font = `700 11px ${m.font}`;
   ctx.fillStyle = waits ? p.ground : colour;
-  ctx.fillText(String(lead.priority), pin.x, y + 3);
+  ctx.fillText(String(lead.priority), pin.x, y + 0.5);
   if (pin.incidents.length > 1) {
     ctx.font = `600 10px ${m.font}`;
-    label(ctx, `×${pin.incidents.length}`, pin.x, y + 18, p.text, p.halo);
+    ctx.textAlign = 'left';
+    label(ctx, String(pin.incidents.length), pin.x + 7, y + 10, p.text, p.halo);
+    ctx.textAlign = 'center';
   }
 }
 

@@ -11,9 +11,13 @@ export interface View {
   row_ms: number;
 }
 
-/** Level 0..255 of a strength: what just passes a threshold is seen, 30 dB and more is full. */
+const FAINT_DB = 8;
+const FULL_DB = 32;
+
+/** Level 0..255 of a strength: what just passes a threshold (8 dB and less) is faint but seen, 32 dB and more is full. */
 export function level(strength_db: number): number {
-  return Math.max(56, Math.min(255, Math.round(56 + (strength_db / 30) * 199)));
+  const f = Math.max(0, Math.min(1, (strength_db - FAINT_DB) / (FULL_DB - FAINT_DB)));
+  return Math.round(34 + 221 * f);
 }
 
 /** Writes detections into one row of levels: each column keeps its largest. */

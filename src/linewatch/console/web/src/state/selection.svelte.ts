@@ -26,6 +26,7 @@ class Selection {
   constructor() {
     const read = () => {
       const { screen, id } = fromHash(location.hash);
+      if (this.screen === 'phone' && screen !== 'phone') this.incident = '';
       this.screen = screen;
       this.routeId = id;
       if (id && screen !== 'site') this.incident = id;
