@@ -1,5 +1,6 @@
 """The demonstration with its console: a scene played into a store, watched, and shown in a browser."""
 
+import importlib
 import shutil
 import signal
 import tempfile
@@ -9,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from linewatch.app.console_process import first_account, keep_console
-from linewatch.app.played_watch import PlayedWatch
-from linewatch.app.simulated import play, site_of
-from linewatch.clock import WallClock
+from linewatch.clock import Clock, WallClock
 from linewatch.console.settings import ConsoleSettings
+from linewatch.errors import InputError
 from linewatch.store.users import open_users
 
 NAME = "demo"
+REFERENCE = "reference"
+ON_REFERENCE = "the-night"
+"""A scene of which it is known, before anything is loaded, that it plays on the reference line."""
 
 
 def demonstrate(
@@ -30,25 +33,34 @@ def demonstrate(
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     clock = WallClock()
-    site = site_of(scene)
     with _folder(store) as folder:
         users = open_users(folder)
         first = first_account(users, "supervisor", NAME, clock.now_ns(), must_change=False)
         users.close()
         if first is not None:
             say(f"Sign in as {first[0]} with the password {first[1]}")
-        watch = PlayedWatch(site, play(scene, site, seed), folder, speed, clock)
         statuses: list[int] = []
+        site_name = REFERENCE if scene == ON_REFERENCE else None
         keeper = threading.Thread(
-            target=lambda: statuses.append(keep_console(None, folder, settings, stop)), name="console"
+            target=lambda: statuses.append(keep_console(site_name, folder, settings, stop)), name="console"
         )
         keeper.start()
         try:
-            watch.run(stop)
+            _watch(scene, seed, speed, folder, clock, stop)
         finally:
             stop.set()
             keeper.join()
     return statuses[0] if statuses else 1
+
+
+def _watch(scene: str, seed: int, speed: float, store: Path, clock: Clock, stop: threading.Event) -> None:
+    """Play until stopped. Its libraries are loaded here, while the console starts by itself."""
+    simulated = importlib.import_module("linewatch.app.simulated")
+    played = importlib.import_module("linewatch.app.played_watch")
+    if scene not in simulated.shipped():
+        raise InputError(f"--scene: found {scene!r}; allowed: {', '.join(simulated.shipped())}")
+    site = simulated.site_of(scene)
+    played.PlayedWatch(site, simulated.play(scene, site, seed), store, speed, clock).run(stop)
 
 
 @contextmanager
