@@ -107,6 +107,21 @@ class SourceStatus(msgspec.Struct, frozen=True):
     """Addresses of devices that are no sensor of the site, with the number of their messages: offered for placement."""
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """One message of a source, as it is shown to somebody who listens."""
+
+    time_ns: int
+    """When it came, on the wall clock."""
+    where: str
+    """Topic, address or request that it came by."""
+    message: str
+    """What it said, as text, cut short."""
+    became: tuple[Item, ...]
+    """What it became."""
+    why_not: str = ""
+    """Why it became nothing, or less than it might have."""
+
+
 class LiveSource(Source, Protocol):
     """A source with a connection: it hears by itself from `start` on, and fills a bounded buffer until it is polled."""
 
@@ -250,6 +265,34 @@ class Archive(Protocol):
 
     def take(self, seq: int, record: Record) -> None:
         """Gather a record that the journal holds as its entry `seq`."""
+        ...
+
+
+class Evidence(Protocol):
+    """Keeps raw samples for a while and makes clips of them where an incident needs them."""
+
+    def resume(self, found: Positions) -> None:
+        """Go on after the last committed tick."""
+        ...
+
+    def begin(self, tick: Tick) -> None:
+        """A tick begins: make room."""
+        ...
+
+    def take(self, blocks: Sequence[Block], tick: Tick) -> None:
+        """Keep the samples of one source and tick."""
+        ...
+
+    def follow(self, records: Sequence[Record], tick: Tick) -> tuple[Record, ...]:
+        """What this tick's inputs and outputs bring about: requests, clips and findings, to be journalled in order."""
+        ...
+
+    def keep_states(self, states: Mapping[str, bytes], tick: Tick) -> None:
+        """Keep the detectors' states after this tick."""
+        ...
+
+    def states(self) -> dict[str, bytes]:
+        """Its own state, to be kept with the commit."""
         ...
 
 

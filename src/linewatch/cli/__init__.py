@@ -17,6 +17,8 @@ _VERBS: Final = {
     "demo": "a small scene, simulated and watched, with incidents as they rise",
     "check": "validate a site: every problem at once",
     "plugins": "what is installed, with its card",
+    "init": "a new site: from a drawn line, or from what is heard at a broker",
+    "listen": "print each message, what it became, or why not",
     "run": "watch for real, until told to stop",
     "replay": "recordings or a store to incidents",
     "simulate": "a scene to a recording and its truth",
@@ -33,6 +35,7 @@ _VERBS: Final = {
     "migrate": "bring an older version's store to the schema of this one",
     "standby": "follow another machine's journal, ready to take over",
     "takeover": "make a standby the store that is written",
+    "walktest": "score a walk test against a store: found, with its interval; measured coverage",
     "verify": "check that a store's chains of records are whole",
 }
 

@@ -219,7 +219,7 @@ def _options(broker: Broker) -> dict[str, Any]:
         options["will"] = aiomqtt.Will(broker.availability, "offline", qos=1, retain=True)
     if broker.protocol == "3.1.1":
         return {**options, "protocol": aiomqtt.ProtocolVersion.V311, "clean_session": False}
-    properties = Properties(PacketTypes.CONNECT)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types there
     properties.ReceiveMaximum = MOST_IN_FLIGHT
     properties.SessionExpiryInterval = broker.session_s
     return {**options, "protocol": aiomqtt.ProtocolVersion.V5, "clean_start": False, "properties": properties}

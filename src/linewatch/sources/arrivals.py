@@ -5,12 +5,12 @@ Policy: what comes to a full buffer is not taken, counted, and told in one findi
 
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from linewatch.ports import Item
+from linewatch.ports import Heard, Item
 from linewatch.records import MOVERS, Detection, Health, quantise
 from linewatch.records.health import Condition, Severity
 from linewatch.records.vocabulary import Mover, SensorKind
@@ -60,6 +60,8 @@ class Arrivals:
         self.unplaced: Counter[str] = Counter()
         self.received = self.dropped = self.refused = 0
         self.last_ns: int | None = None
+        self.listener: Callable[[Heard], None] | None = None
+        """Who wants to see every message; nobody in a watch."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -76,6 +78,12 @@ class Arrivals:
                 return False
             self._waiting.append(arrived)
             return True
+
+    def shown(self, time_ns: int, where: str, payload: bytes, items: Sequence[Item], why_not: str) -> None:
+        """Show a message to whoever listens."""
+        if self.listener is not None:
+            text = payload[:400].decode("utf-8", errors="replace")
+            self.listener(Heard(time_ns, where, text, tuple(items), why_not))
 
     def trouble(self, sensor: str, condition: Condition, severity: Severity, text: str) -> None:
         """Count something that is not as it should be; told once a tick however often it happened."""

@@ -66,15 +66,20 @@ def read_settings(plugin: SourcePlugin, spec: SourceSpec, resolved: Mapping[str,
         raise SiteError([Problem("site.toml", where, "settings that do not go together", str(cause))]) from cause
 
 
-def build_source(site: Site, spec: SourceSpec, environment: Mapping[str, str] | None = None) -> Source:
-    """One source of a site, ready to be polled.
+def build_source(
+    site: Site, spec: SourceSpec, environment: Mapping[str, str] | None = None, *, only_listening: bool = False
+) -> Source:
+    """One source of a site, ready to be polled; with `only_listening` one that leaves a watch beside it in peace.
 
     Raises `PluginError` where the plug-in is missing, broken or there twice, `InputError` where its settings do not
     fit or a secret is not where the site says.
     """
     plugin = source_plugin(spec.plugin)
     resolved = resolve_secrets(spec.settings, site.folder, environment)
-    return plugin.build(site, read_settings(plugin, spec, resolved), Path(site.folder))
+    settings = read_settings(plugin, spec, resolved)
+    build = getattr(plugin, "listening", plugin.build) if only_listening else plugin.build
+    source: Source = build(site, settings, Path(site.folder))
+    return source
 
 
 def _is_struct_type(value: Any) -> bool:

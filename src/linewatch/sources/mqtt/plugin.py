@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from linewatch.clock import monotonic_s
 from linewatch.errors import InputError
 from linewatch.plugins import Card
 from linewatch.protocols.mqtt_link import Broker, read_broker
@@ -74,7 +75,13 @@ card: Final = Card(
 settings_type: Final = MqttSettings
 
 
-def build(site: Site, settings: MqttSettings, folder: Path) -> MqttSource:
+def listening(site: Site, settings: MqttSettings, folder: Path) -> MqttSource:
+    """A source that only listens, beside a watch: under another name, leaving nothing behind at the broker."""
+    name = f"linewatch-listen-{round(monotonic_s() * 1e6)}"
+    return build(site, msgspec.structs.replace(settings, client_id=name, qos=0, availability=""), folder, session_s=0)
+
+
+def build(site: Site, settings: MqttSettings, folder: Path, *, session_s: int = 86_400) -> MqttSource:
     """The source, not yet connected. Raises `InputError`."""
     host, port, tls = read_broker(settings.url)
     chosen = load_map(settings.map, folder, settings.base)
@@ -95,6 +102,7 @@ def build(site: Site, settings: MqttSettings, folder: Path) -> MqttSource:
         certificate_file=str(folder / settings.certificate_file) if settings.certificate_file else "",
         key_file=str(folder / settings.key_file) if settings.key_file else "",
         availability=availability,
+        session_s=session_s,
     )
     return MqttSource(
         site,

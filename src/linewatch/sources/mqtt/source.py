@@ -8,13 +8,13 @@ import base64
 import json
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
 from linewatch.clock import WallClock
 from linewatch.errors import InputError
-from linewatch.ports import Delivery, Item, SourceStatus
+from linewatch.ports import Delivery, Heard, Item, SourceStatus
 from linewatch.protocols.mqtt_link import MOST_IN_FLIGHT, Broker, MqttLink
 from linewatch.records import Detection, batch_of
 from linewatch.site.model import Site
@@ -110,6 +110,10 @@ class MqttSource:
             mids = self._session.ending(given)
             self._link.acknowledge(mids, lambda said: self._session.ended(mids, said=said))
 
+    def listen(self, listener: Callable[[Heard], None]) -> None:
+        """Show every message to somebody, in the link's thread."""
+        self._arrivals.listener = listener
+
     def status(self) -> SourceStatus:
         """How it is doing."""
         arrivals = self._arrivals
@@ -163,18 +167,25 @@ class MqttSource:
 
     def _read(self, topic: str, payload: bytes, now_ns: int, *, retained: bool) -> list[Item]:
         read = self._mapper.read(topic, payload, retained=retained)
+        sensor = next((self._addresses[a].id for a in read.addresses if a in self._addresses), "")
+        why_not = [read.wrong] if read.wrong else []
         if not read.matched:
-            self._arrivals.trouble("", "refused", "note", f"no rule of the map knows the topic {topic[:80]!r}")
-        if read.wrong:
-            sensor = next((self._addresses[a].id for a in read.addresses if a in self._addresses), "")
-            self._arrivals.trouble(sensor, "refused", "note", read.wrong)
+            why_not.append(f"no rule of the map knows the topic {topic[:80]!r}")
+        for text in why_not:
+            self._arrivals.trouble(sensor, "refused", "note", text)
         if read.duplicate:
-            sensor = next((self._addresses[a].id for a in read.addresses if a in self._addresses), "")
-            self._arrivals.trouble(sensor, "duplicate", "note", "a message that had come before")
+            why_not.append("a message that had come before")
+            self._arrivals.trouble(sensor, "duplicate", "note", why_not[-1])
         for address in read.addresses:
             if address not in self._addresses:
+                why_not.append(f"{address} is no sensor of the site")
                 self._arrivals.unknown(address)
-        return [item for event in read.events if (item := self._item(event, now_ns)) is not None]
+        items = [item for event in read.events if (item := self._item(event, now_ns)) is not None]
+        if self._arrivals.listener is not None:
+            why_not += ["kept by the broker: old news"] if retained else []
+            why_not += ["nothing happened by it"] if not items and not why_not else []
+            self._arrivals.shown(now_ns, topic, payload, items, "; ".join(why_not))
+        return items
 
     def _item(self, event: Event, now_ns: int) -> Item | None:
         sensor = self._addresses.get(event.address)
@@ -228,9 +239,9 @@ class _Session:
         self._ended: OrderedDict[int, bytes] = OrderedDict()
         self._before: set[bytes] = set()
 
-    def taken_before(self, digests: "Sequence[bytes] | object") -> None:
+    def taken_before(self, digests: Iterable[bytes]) -> None:
         with self._lock:
-            self._before = set(digests)  # type: ignore[call-overload]
+            self._before = set(digests)
 
     def connected(self, *, kept: bool) -> None:
         with self._lock:
