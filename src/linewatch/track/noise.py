@@ -1,9 +1,9 @@
 """How noisy each kind of sensor is here and now, learnt from what it says itself.
 
 A detection that its sensor calls real with probability p is, by its own word, false with 1 - p. Their running sum is
-the density of false detections on this section; where it is far above what sensors of the kind usually give (rain on a
-fence, a bad night of the electronics), an unclaimed detection is hardly ever somebody new, and must be borne out first.
-Detections that are nearly certain are believed at any noise.
+the density of false detections on this section, among which tracks find their own. Where it is far above what sensors
+of the kind usually give (rain on a fence, a bad night of the electronics), an unclaimed detection is hardly ever
+somebody new, and must be borne out first. Detections that are nearly certain are believed at any noise.
 """
 
 import math
@@ -17,6 +17,8 @@ from linewatch.track.performance import Watch
 
 MEMORY_S: Final = 30.0
 """Time constant of the learning: longer than one mover stays at one sensor, shorter than weather takes to turn."""
+LEAST_MEMORY_S: Final = 5.0
+"""... but at the beginning only as long as was listened: a watch that starts in noise knows it soon."""
 NEWCOMERS_PER_KM_H: Final = 6.0
 """Movers that come into sight of a kilometre in a busy hour; sets how much noise it takes to doubt."""
 USUAL_TIMES: Final = 5.0
@@ -37,24 +39,39 @@ class NoiseFloor:
         self._usual = np.bincount(self._kind, usual, len(names)) / counts
 
     def initial(self) -> NDArray[np.float64]:
-        """(kinds,) false detections per metre and second before anything was heard: the usual ones."""
-        return self._usual.copy()
+        """(kinds + 1,) usual false detections per metre and second, before anything was heard; and 0 s of listening."""
+        return np.append(self._usual, 0.0)
 
-    def learn(self, noise: NDArray[np.float64], scans: list[NDArray[Any]], period_s: float) -> NDArray[np.float64]:
-        """The density after one more tick with these detections, silence included."""
-        false = np.zeros(len(noise))
-        for scan in scans:
-            false += np.bincount(self._kind[scan["sensor"]], 1.0 - scan["probability"], len(noise))
-        keep = math.exp(-period_s / MEMORY_S)
-        new: NDArray[np.float64] = keep * noise + (1.0 - keep) * false / (self._width_m * period_s)
-        return np.maximum(new, self._usual)
+    def learn(
+        self, noise: NDArray[np.float64], heard: list[tuple[NDArray[Any], NDArray[np.float64]]], period_s: float
+    ) -> NDArray[np.float64]:
+        """The densities after one more tick, silence included.
+
+        `heard` holds scans, doubted in the noise that is known, each with how free of claims its detections are: what
+        a track explains is no noise, and where all is noise, all of it counts.
+        """
+        false = np.zeros(len(self._usual))
+        for scan, free in heard:
+            false += np.bincount(self._kind[scan["sensor"]], (1.0 - scan["probability"]) * free, len(false))
+        heard_s = noise[-1]
+        keep = math.exp(-period_s / min(max(heard_s, LEAST_MEMORY_S), MEMORY_S))
+        new: NDArray[np.float64] = keep * noise[:-1] + (1.0 - keep) * false / (self._width_m * period_s)
+        return np.append(np.maximum(new, self._usual), min(heard_s + period_s, MEMORY_S))
+
+    def among_noise(self, scan: NDArray[Any], noise: NDArray[np.float64]) -> NDArray[Any]:
+        """The scan with the density of false detections, per look, that each of its detections stands among."""
+        out = scan.copy()
+        out["clutter_per_m"] = np.maximum(scan["clutter_per_m"], noise[self._kind[scan["sensor"]]] * scan["look_s"])
+        return out
 
     def doubted(self, scan: NDArray[Any], noise: NDArray[np.float64]) -> NDArray[Any]:
         """The scan with the probabilities that its detections have as beginnings of something new."""
-        noisy = noise > USUAL_TIMES * self._usual
+        noisy = noise[:-1] > USUAL_TIMES * self._usual
         if not noisy.any():
             return scan
-        rare = np.where(noisy, np.minimum(NEWCOMERS_PER_KM_H / 3.6e6 / noise, 1.0), 1.0)[self._kind[scan["sensor"]]]
+        rare = np.where(noisy, np.minimum(NEWCOMERS_PER_KM_H / 3.6e6 / noise[:-1], 1.0), 1.0)[
+            self._kind[scan["sensor"]]
+        ]
         out = scan.copy()
         p = scan["probability"]
         out["probability"] = p * rare / np.maximum(1.0 - p + p * rare, 1e-12)

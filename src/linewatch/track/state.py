@@ -166,7 +166,7 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     seen: NDArray[np.uint64]
     """(n, words) bit mask of the line's sensors that have seen each."""
     noise: NDArray[np.float64]
-    """(kinds,) learnt false detections per metre and second, see `track.noise`."""
+    """(kinds + 1,) learnt false detections per metre and second, and how long was listened; see `track.noise`."""
     movers: tuple[KnownMover, ...] = ()
     """Latest report of every known mover, by id."""
     outages: tuple[Outage, ...] = ()

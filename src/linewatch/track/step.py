@@ -86,12 +86,15 @@ class TrackStep:
     def _advance(self, known: Known, items: Items, tick: Tick, *, quiet: bool = False) -> tuple[Known, Work]:
         """One tick. With `quiet`, nothing is reported: it has been before."""
         work, movers, outages = self._open(known, items)
-        scans = [gather(scan) for scan in self._scans(items)]
+        scans = [self._noise.among_noise(gather(scan), known.noise) for scan in self._scans(items)]
+        heard: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
         for scan in scans:
             predict(work.tracks, int(scan["time_ns"].max()), self._settings.acceleration_m2ps3, self._settings.life_s)
             before = report.stretches(work.tracks)
             free = self._associate_and_update(work, scan)
-            self._initiate(work, self._noise.doubted(scan, known.noise), free, before)
+            doubted = self._noise.doubted(scan, known.noise)
+            self._initiate(work, doubted, free, before)
+            heard.append((doubted, free))
         predict(work.tracks, tick.time_ns, self._settings.acceleration_m2ps3, self._settings.life_s)
         self._weigh_silence(work, outages, tick)
         self._fuse(work)
@@ -103,7 +106,7 @@ class TrackStep:
         self._hand_over(work, tick)
         if not quiet:
             self._report(work, movers, tick)
-        noise = self._noise.learn(known.noise, scans, tick.period_ns / NS_PER_S)
+        noise = self._noise.learn(known.noise, heard, tick.period_ns / NS_PER_S)
         return Known(work.tracks, work.seen, noise, movers, outages), work
 
     # What comes in ------------------------------------------------------------------------------------------
