@@ -4,7 +4,7 @@
 recording (dark to zeros, to NaN, to a faint hiss, or to a loud even hiss), and one to three channels that die, stick or
 are driven to the end of their range, in the street recording and in those of the fence. `false_records` counts findings
 about the recordings as they are that the samples do not bear out; those that they do (cells of the fence that hold
-nothing but zeros) are `true_records`. The rate of the fence recordings is not stated by their source: 100 Hz is assumed.
+nothing but zeros) are `true_records`. The source does not state the rate of the fence recordings: 100 Hz is assumed.
 
 `counters_*` replays seven years of hourly counts of 21 counters as heartbeats and compares the hours of silence of each
 counter and year with the report that comes with them; hours for which there is no row at all are counted apart.
@@ -24,7 +24,8 @@ from benchmarks.geophone import files as geophone_files
 from benchmarks.reporting import Figures, answer, shared_folder
 from linewatch.evaluate import garwood
 from linewatch.health.channels import ChannelHealthSettings, ChannelHealthStep
-from linewatch.health.watch import HealthSettings, HealthStep
+from linewatch.health.state import HealthSettings
+from linewatch.health.watch import HealthStep
 from linewatch.ports import AnyStep  # noqa: TC001 - annotations of this module are read where it stands
 from linewatch.records import Block, Health, Outage, Tick
 from linewatch.records.vocabulary import SensorKind

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linewatch.detect.vibration import VibrationSettings, VibrationStep
-from linewatch.health.watch import HealthSettings, HealthStep
+from linewatch.health.state import HealthSettings
+from linewatch.health.watch import HealthStep
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.step import IncidentStep
 from linewatch.ports import AnyStep, Item

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from linewatch.app.conditions import conditions_of
+from linewatch.app.walk_tests import walk_tests_of
 from linewatch.cli.times import time_ns_of
 from linewatch.errors import InputError
 from linewatch.site.coverage import Coverage
@@ -38,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--metre: found {args.metre:g}; allowed: 0 to {lines[line].length_m:g}")
     outages, weather = conditions_of(args.store) if args.store else ((), ())
     time_ns = None if args.at is None else time_ns_of(args.at, "--at")
-    coverage = coverage_at(site, line, time_ns=time_ns, outages=outages, weather=weather)
+    coverage = coverage_at(
+        site, line, time_ns=time_ns, outages=outages, weather=weather, walk_tests=walk_tests_of(site)
+    )
     if args.svg is not None:
         _draw(coverage, args.svg)
     if args.json:

@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from linewatch.records import OperatorAct, Outage, Record, WalkTest
+from linewatch.records import OperatorAct, Outage, Record, WalkTest, quantise
 
-MOVES: Final = ("waive_retest", "assign_repair")
-"""Acts on the site that the health step carries out; their value `outage` names the outage."""
+MOVES: Final = ("waive_retest", "assign_repair", "walk_test")
+"""Acts on the site that the health step carries out; of the first two the value `outage` names the outage."""
 SIGNERS: Final = ("maintainer", "supervisor", "administrator")
 """Roles that may do so."""
 TOUCHES_M: Final = 25.0
@@ -39,6 +39,8 @@ def refusal_of(act: OperatorAct, open_ids: Mapping[str, Outage]) -> str:
     values = dict(act.values)
     if act.role not in SIGNERS:
         return f"role {act.role}; allowed: {', '.join(SIGNERS)}"
+    if act.move == "walk_test":
+        return _test_or_problem(act)[1]
     if values.get("outage", "") not in open_ids:
         return f"there is no open outage {values.get('outage', '')!r}"
     if act.move == "waive_retest" and not act.reason.strip():
@@ -48,6 +50,27 @@ def refusal_of(act: OperatorAct, open_ids: Mapping[str, Outage]) -> str:
     if values.get("due_ns") and not values["due_ns"].isdigit():
         return f"due_ns {values['due_ns']!r}; allowed: UTC nanoseconds"
     return ""
+
+
+def test_of(act: OperatorAct) -> WalkTest:
+    """The walk test that an act reports; the act was not refused."""
+    test, problem = _test_or_problem(act)
+    if test is None:
+        raise ValueError(problem)
+    return test
+
+
+def _test_or_problem(act: OperatorAct) -> tuple[WalkTest | None, str]:
+    values: dict[str, object] = dict(act.values)
+    try:
+        test = msgspec.convert(values, WalkTest, strict=False)
+    except msgspec.ValidationError as error:
+        return None, f"no walk test: {error}"
+    if not 0 <= test.found <= test.passes or test.passes < 1:
+        return None, f"found {test.found} of {test.passes} passes; allowed: 0 <= found <= passes, 1 or more passes"
+    if not (test.from_m <= test.to_m and 0 < test.start_ns <= test.end_ns):
+        return None, "a stretch or a time that ends before it begins"
+    return quantise(test), ""
 
 
 def assigned_of(act: OperatorAct) -> Assigned:

@@ -9,7 +9,7 @@ import numpy as np
 
 from linewatch.health.blinding import LightWatch
 from linewatch.health.outages import LIGHT, VIEW, about_of, left_of, narrowed, outage_of
-from linewatch.health.retest import assigned_of, is_health_act, proven, refusal_of
+from linewatch.health.retest import assigned_of, is_health_act, proven, refusal_of, test_of
 from linewatch.health.silence import SilenceWatch
 from linewatch.health.skew import Lags, new_lags, note_lag, note_lags, skews
 from linewatch.health.state import SHARED, SILENT, HealthSettings, HealthState, closed
@@ -232,6 +232,10 @@ class HealthStep:
         if why_not := refusal_of(act, by_id):
             text = f"act {act.move} by {act.role} at {act.seat}: {why_not}"
             return [Health(self.site.lines[0].id, "", tick.time_ns, "refused", "note", text)]
+        if act.move == "walk_test":
+            test = test_of(act)
+            state.tests = [*state.tests, test][-_KEPT_TESTS:]
+            return [test]
         outage_id = dict(act.values)["outage"]
         if act.move == "assign_repair":
             state.assigned[outage_id] = assigned_of(act)

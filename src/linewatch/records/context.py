@@ -125,6 +125,10 @@ class ClipRequest(msgspec.Struct, frozen=True, tag="clip_request"):
     """Start of the interval, settling time included."""
     to_ns: int
     """End of the interval."""
+    first_channel: int = 0
+    """First channel wanted, where not all are."""
+    n_channels: int = 0
+    """How many channels are wanted; 0 for all."""
 
 
 class Clip(msgspec.Struct, frozen=True, tag="clip"):
@@ -163,6 +167,10 @@ class WalkTest(msgspec.Struct, frozen=True, tag="walk_test"):
     """How many of the passes were found."""
     gait: Gait | None = None
     """How it moved."""
+    role: str = ""
+    """Role of whoever walked: never a name."""
+    how: str = ""
+    """How it was walked, in words."""
 
 
 class Truth(msgspec.Struct, frozen=True, tag="truth"):

@@ -77,6 +77,8 @@ class Health(msgspec.Struct, frozen=True, tag="health"):
     """Where the cause lies as the sensor sees it, clockwise from north, 0 to 360: the light that blinds a camera."""
     bearing_sigma_deg: float | None = None
     """Standard deviation of `bearing_deg`."""
+    supply_fraction: float | None = None
+    """Charge that is left in the sensor's battery, 0 to 1, where it says so."""
 
 
 class Outage(msgspec.Struct, frozen=True, tag="outage"):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from linewatch.health.watch import HealthSettings, HealthState, HealthStep
+from linewatch.health.state import HealthSettings, HealthState
+from linewatch.health.watch import HealthStep
 from linewatch.ports import Item
 from linewatch.records import BlockHeader, Health, Outage, Record, Tick
 from linewatch.records.health import Condition, Severity
