@@ -8,6 +8,7 @@ import msgspec
 
 from linewatch import __version__
 from linewatch.app.archiving import begin_archive
+from linewatch.app.clips import begin_evidence
 from linewatch.app.pipeline import Input, Pipeline
 from linewatch.app.run import NS_PER_S, Runner
 from linewatch.app.settings import Settings, settings_of
@@ -63,6 +64,8 @@ def replay(
     archive = None if journal is None else begin_archive(journal, site, settings)
     runner = Runner(site, pipeline, recordings, journal, on_output, archive)
     first, last = span(recordings, runner, settings, until_ns)
+    if journal is not None:
+        runner.evidence = begin_evidence(journal, site, settings, runner.period_ns, last_tick=last)
     start = first
     try:
         if journal is not None and (found := journal.positions()) is not None:

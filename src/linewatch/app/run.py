@@ -7,7 +7,7 @@ import msgspec
 
 from linewatch.app.door import Door, DoorState
 from linewatch.app.pipeline import Input, Pipeline, States
-from linewatch.ports import Archive, JournalWriter, Positions, Source
+from linewatch.ports import Archive, Evidence, JournalWriter, Positions, Source
 from linewatch.records import Detections, Incident, OperatorAct, Record, Tick, canonical_bytes, quantise
 from linewatch.records.state import freeze, thaw
 from linewatch.site.model import Site
@@ -20,6 +20,9 @@ _KINDS: Final[dict[str, str]] = {
     "Incident": "incident",
     "Health": "health",
     "Attention": "attention",
+    "ClipRequest": "clip_request",
+    "Clip": "clip",
+    "WalkTest": "walk_test",
 }
 
 
@@ -54,10 +57,12 @@ class Runner:
         journal: JournalWriter | None = None,
         on_output: Callable[[Record], None] | None = None,
         archive: Archive | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.journal = journal
         self.archive = archive
+        self.evidence = evidence
         self.doors = {source.name: Door(source, site) for source in sorted(sources, key=lambda s: s.name)}
         self.period_ns = round(pipeline.settings.tick.period_s * NS_PER_S)
         self._lateness_ns = max([round(s.lateness_s * NS_PER_S) for s in sources], default=0)
@@ -81,8 +86,12 @@ class Runner:
         """Everything of one tick, ending in one commit. People's acts are inputs like all others."""
         tick = self.tick_at(index)
         inputs: list[Input] = [Input("act", offered.act.seat, quantise(offered.act)) for offered in acts]
+        if self.evidence is not None:
+            self.evidence.begin(tick)
         for name, door in self.doors.items():
             self._door_states[name], admitted = door.admit(self._door_states[name], tick)
+            if self.evidence is not None:
+                self.evidence.take(admitted.blocks, tick)
             self._signals, felt = self.pipeline.detect(self._signals, name, admitted.blocks, tick)
             inputs += [*(Input("arrival", name, record) for record in admitted.records), *felt]
         self.decide(inputs, tick, acts)
@@ -94,7 +103,7 @@ class Runner:
             if isinstance(record, Incident):
                 self.incidents[record.id] = record
         if self.journal is not None:
-            self._write(self.journal, inputs, out, tick, acts)
+            out = (*out, *self._write(self.journal, inputs, out, tick, acts))
         if self._on_output is not None:
             for record in (*(item.record for item in inputs), *out):
                 self._on_output(record)
@@ -106,7 +115,8 @@ class Runner:
         out: Sequence[Record],
         tick: Tick,
         acts: Sequence[OfferedAct],
-    ) -> None:
+    ) -> tuple[Record, ...]:
+        """Journal and commit all of one tick; gives what evidence added to it."""
         if self.archive is not None:
             self.archive.begin(tick)
         journal.append("tick", "", canonical_bytes(tick))
@@ -126,8 +136,14 @@ class Runner:
             self._append(journal, item.kind, item.key, item.record)
         for record in out:
             self._append(journal, _KINDS[type(record).__name__], _key(record), record)
+        added: tuple[Record, ...] = ()
+        if self.evidence is not None:
+            added = self.evidence.follow([*(item.record for item in inputs), *out], tick)
+        for record in added:
+            self._append(journal, _KINDS[type(record).__name__], _key(record), record)
         states = self.pipeline.freeze(self._decisions)
         states |= {f"door/{name}": freeze(state) for name, state in self._door_states.items()}
+        states |= {} if self.evidence is None else self.evidence.states()
         changed = {key: raw for key, raw in states.items() if self._kept.get(key) != raw}
         self._kept = states
         signal_states = None
@@ -135,10 +151,13 @@ class Runner:
         if tick.index % self._signal_ticks == 0 or not self._signals_kept:
             self._signals_kept = True
             signal_states = {key: freeze(state) for key, state in self._signals.items()}
+            if self.evidence is not None:
+                self.evidence.keep_states(signal_states, tick)
         positions = {name: door.source.position() for name, door in self.doors.items()}
         journal.commit(tick, positions, changed, signal_states)
         for name, door in self.doors.items():
             door.source.committed(positions[name])
+        return added
 
     def _append(self, journal: JournalWriter, kind: str, key: str, record: Record) -> None:
         if self.archive is not None:
@@ -148,6 +167,8 @@ class Runner:
     def resume(self, found: Positions, incidents: Sequence[Incident]) -> None:
         """Go on after the last committed tick, as if there had been no stop."""
         self._kept = dict(found.states)
+        if self.evidence is not None:
+            self.evidence.resume(found)
         self._signals_kept = True
         self._decisions = self.pipeline.thaw(found.states)
         self._door_states = {
@@ -170,6 +191,9 @@ class Runner:
             tick = self.tick_at(index)
             for name, door in self.doors.items():
                 _, admitted = door.admit(door.initial(), tick)
+                if self.evidence is not None:
+                    # What a power cut took from the ring comes back this way.
+                    self.evidence.take(admitted.blocks, tick)
                 self._signals, _ = self.pipeline.detect(self._signals, name, admitted.blocks, tick)
 
 
@@ -177,5 +201,5 @@ def _key(record: Record) -> str:
     """Whose a derived record is."""
     if isinstance(record, Detections):
         return record.line
-    names = ("id", "sensor", "line", "seat")
+    names = ("id", "request", "sensor", "line", "seat")
     return str(next((value for name in names if (value := getattr(record, name, ""))), ""))

@@ -14,9 +14,10 @@ from linewatch.detect.street import RoadSettings
 from linewatch.detect.vibration import VibrationSettings
 from linewatch.detect.video import VideoSettings
 from linewatch.errors import Problem, SiteError
+from linewatch.evidence.settings import EvidenceSettings
 from linewatch.health.camera import CameraHealthSettings
 from linewatch.health.channels import ChannelHealthSettings
-from linewatch.health.watch import HealthSettings
+from linewatch.health.state import HealthSettings
 from linewatch.incident.desk import DeskSettings, desk_problems
 from linewatch.incident.policy import IncidentSettings
 from linewatch.records import content_id
@@ -66,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a person must deal with."""
     desk: DeskSettings = DeskSettings()
     """Who deals with it, and how much of it at once."""
+    evidence: EvidenceSettings = EvidenceSettings()
+    """What is kept of raw samples, and of which incidents."""
 
 
 def settings_of(site: Site, overrides: Mapping[str, Any] | None = None) -> Settings:
