@@ -17,7 +17,7 @@ const FULL_DB = 32;
 /** Level 0..255 of a strength: what just passes a threshold (8 dB and less) is faint but seen, 32 dB and more is full. */
 export function level(strength_db: number): number {
   const f = Math.max(0, Math.min(1, (strength_db - FAINT_DB) / (FULL_DB - FAINT_DB)));
-  return Math.round(34 + 221 * f);
+  return Math.round(26 + 229 * f);
 }
 
 /** Writes detections into one row of levels: each column keeps its largest. */

@@ -19,8 +19,7 @@ export function interval(low: number, high: number): string {
 /** How long ago, short enough for a list. */
 export function age(from_ms: number, now_ms: number): string {
   const s = Math.max(0, Math.floor((now_ms - from_ms) / 1000));
-  if (s < 60) return `${s} s`;
-  if (s < 600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, '0')} s`;
+  if (s < 120) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min`;
   const h = Math.floor(s / 3600);
   return h < 48 ? `${h} h ${String(Math.floor((s % 3600) / 60)).padStart(2, '0')} min` : `${Math.floor(h / 24)} d`;

@@ -1,6 +1,6 @@
 // Moves on incidents: ask, tell what came of it, and offer to take it back while that is allowed.
 import { post, Problem } from '../lib/api';
-import type { AllowedMove, Incident } from '../lib/types';
+import type { ActEvent, AllowedMove, Incident } from '../lib/types';
 import { incidents } from './incidents.svelte';
 import { t, word } from './settings.svelte';
 
@@ -24,6 +24,7 @@ export interface Toast {
 }
 
 const STAY_MS = 6000;
+const OWN_WAIT_MS = 600;
 
 class Acting {
   toasts = $state.raw<Toast[]>([]);
@@ -33,12 +34,30 @@ class Acting {
   form = $state('');
   busy = $state(false);
   private next = 1;
+  /** Positions in the record of what this page did, so that it does not report its own acts as news. */
+  private readonly mine = new Set<number>();
 
   say(text: string, bad = false, undo?: Toast['undo']): void {
     const toast: Toast = { key: this.next++, text, bad, undo };
     this.toasts = [...this.toasts, toast].slice(-4);
     const stay = undo ? Math.max(0, undo.until - Date.now()) : bad ? STAY_MS * 2 : STAY_MS;
     setTimeout(() => this.drop(toast.key), stay);
+  }
+
+  private own(seq: number | undefined): void {
+    if (seq !== undefined) this.mine.add(seq);
+  }
+
+  /** Tells of an act of somebody else. Waits for the answer to an act of this page's own, which may come after the event. */
+  heard(act: ActEvent): void {
+    setTimeout(() => {
+      if (this.mine.has(act.seq) || this.busy || !act.incident) return;
+      const who = act.person || word('role', act.role);
+      const where = act.seat && act.seat !== act.person ? ` (${act.seat})` : '';
+      const incident = incidents.get(act.incident);
+      const what = incident ? ` · ${word('kind', incident.kind)}, ${incident.place}` : '';
+      this.say(`${who}${where}: ${word('do', act.move)}${what}`);
+    }, OWN_WAIT_MS);
   }
 
   drop(key: number): void {
@@ -54,6 +73,7 @@ class Acting {
         ...values,
       });
       if (answer?.incident) incidents.take(answer.incident);
+      this.own(answer?.seq);
       this.form = '';
       const undo = move.undo_s > 0 ? { id, until: Date.now() + move.undo_s * 1000 } : undefined;
       this.say(t('move.done', { move: word('do', move.move) }), false, undo);
@@ -75,7 +95,8 @@ class Acting {
     this.drop(toast.key);
     try {
       const path = `incidents/${encodeURIComponent(toast.undo.id)}/moves`;
-      const answer = await post<{ incident: Incident }>(path, { move: 'undo' });
+      const answer = await post<{ seq: number; incident: Incident }>(path, { move: 'undo' });
+      this.own(answer?.seq);
       if (answer?.incident) incidents.take(answer.incident);
       this.say(t('move.undone'));
     } catch (error) {

@@ -43,8 +43,6 @@ class Live {
   /** Rows this page has while they are fewer or more than the server shows; null while all agrees. */
   disagree = $state<number | null>(null);
   gap = $state.raw<{ why: string; at: number } | null>(null);
-  acts = $state.raw<ActEvent[]>([]);
-  sensors = $state.raw<{ id: string; state: SensorState; why: string } | null>(null);
   coverageVersion = $state(0);
   /** Tracks that live, by id, with where each was a moment ago. */
   readonly tracks = new Map<string, Track>();
@@ -55,6 +53,7 @@ class Live {
   private disagreeSince = 0;
   private reloads = 0;
   private stops: (() => void)[] = [];
+  onAct: (act: ActEvent) => void = () => {};
   onSensor: (id: string, state: SensorState, why: string) => void = () => {};
 
   watch(watcher: Watcher): () => void {
@@ -150,10 +149,9 @@ class Live {
     else if (name === 'sensor') {
       const s = value as { id: string; state: SensorState; why: string };
       this.onSensor(s.id, s.state, s.why);
-      this.sensors = s;
     } else if (name === 'coverage') this.coverageVersion++;
     else if (name === 'gap' || name === 'reset') void incidents.load();
-    else if (name === 'act') this.acts = [value as ActEvent, ...this.acts].slice(0, 50);
+    else if (name === 'act') this.onAct(value as ActEvent);
   }
 
   private heartbeat(state: LiveState): void {
