@@ -1,6 +1,5 @@
 """People's moves on the state: taken back in time, made with closed incidents, passed on when nobody makes them."""
 
-
 from linewatch.incident.desk import DeskSettings
 from linewatch.records import Health, Incident, OperatorAct, Weather
 from tests.strategies import T0_NS
