@@ -24,6 +24,7 @@ import numpy as np
 import paho.mqtt.client as paho
 
 from benchmarks.reporting import Figures, answer
+from linewatch.errors import StoreError
 from linewatch.ports import Heard
 from linewatch.records import Detections, from_bytes
 from linewatch.site.load import load_site
@@ -162,8 +163,11 @@ def storm(folder: Path, running: Mosquitto, rate: float, seconds: float) -> Figu
 
 
 def _ticks(folder: Path) -> bool:
-    with open_store(folder / "store") as reader:
-        return reader.last_seq() > 3
+    try:
+        with open_store(folder / "store") as reader:
+            return reader.last_seq() > 3
+    except StoreError:  # it is being made
+        return False
 
 
 def hop(folder: Path, running: Mosquitto, count: int) -> Figures:

@@ -22,7 +22,7 @@ from linewatch.app.run import NS_PER_S, Runner
 from linewatch.app.settings import settings_of
 from linewatch.app.supervised import Supervised
 from linewatch.clock import Clock, WallClock, monotonic_s
-from linewatch.errors import InputError
+from linewatch.errors import InputError, StoreError
 from linewatch.notify.build import build_notifiers
 from linewatch.ports import Positions, Source, SourceStatus
 from linewatch.records import Health, Record
@@ -260,8 +260,11 @@ def _former_site_id(store: Path) -> str | None:
     """Of which site the store was when it was last written; None for a new one."""
     if not (store / DATABASE).exists():
         return None
-    with open_store(store) as reader:
-        return reader.meta().get("site_id")
+    try:
+        with open_store(store) as reader:
+            return reader.meta().get("site_id")
+    except StoreError:  # whoever opens it to write says what is wrong with it, or mends it
+        return None
 
 
 def _carried_over(found: Positions, site: Site) -> Positions:
