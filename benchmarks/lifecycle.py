@@ -33,7 +33,7 @@ from linewatch.site.sensor import Sensor
 
 SEQUENCES: Final = 100_000
 QUICK_SEQUENCES: Final = 2_000
-LENGTH: Final = (6, 18)
+LENGTH: Final = (8, 24)
 """Fewest and most happenings of a sequence; sequences go on in a world of their own each."""
 _T0_NS: Final = 1_637_193_600_000_000_000
 _S: Final = 1_000_000_000
@@ -65,8 +65,9 @@ BY_HAND: Final[dict[str, tuple[str, str, str]]] = {
 SYSTEM: Final = frozenset(
     {("raised", "returned"), ("returned", "raised"), ("shelved", "raised"), ("out_of_service", "raised")}
 )
+_ONWARD: Final = frozenset({"acknowledge", "assess", "respond", "accept", "set_out", "arrive", "close", "put_back"})
 _PLACES_M: Final = (40.0, 52.0, 90.0, 220.0, 300.0)
-_ROLES: Final = (*("operator",) * 4, *("supervisor",) * 4, "maintainer", "viewer")
+_ROLES: Final = ("operator", "supervisor", "maintainer", "viewer", "auditor", "administrator")
 _SEATS: Final = ("seat 1", "seat 2")
 
 
@@ -107,33 +108,47 @@ class Play:
     def happen(self) -> None:
         """Something, by chance: mostly people's moves, and a world that gives them reason to."""
         chance = self.random.random()
-        if chance < 0.55 and self.last:
+        if chance < 0.65 and self.last:
             self.act(self._likely_move(), -1, "")
-        elif chance < 0.62:
+        elif chance < 0.7:
             self._site_act()
-        elif chance < 0.9:
+        elif chance < 0.92:
             self._world()
         else:
             self.wait(self.random.choice((0.25, 5.0, 31.0, 130.0, 700.0)))
 
+    @property
+    def focus(self) -> str:
+        """The incident with which people mostly deal: the first that is open, else the first of all."""
+        return next(
+            (key for key, each in self.last.items() if each.state != "closed"), next(iter(self.last), "nowhere")
+        )
+
     def _likely_move(self) -> str:
-        """Mostly a move that the latest incident takes as it stands: otherwise nobody would get far."""
-        state = self.last[next(reversed(self.last))].state
+        """Mostly a move that the incident in focus takes as it stands: otherwise nobody would get far."""
+        if self.focus in self.state.undo and self.random.random() < 0.2:
+            return "undo"
+        state = self.last[self.focus].state
         fitting = [move for move, (sources, _, _) in BY_HAND.items() if state in sources.split()]
+        fitting += 5 * [move for move in fitting if move in _ONWARD]
         return self.random.choice(fitting if self.random.random() < 0.75 else [*BY_HAND, "undo", "undo", "dance"])
+
+    def _likely_role(self, move: str) -> str:
+        fitting = BY_HAND.get(move, ("", "", _DESK))[2].split()
+        return self.random.choice(fitting if self.random.random() < 0.85 else _ROLES)
 
     def wait(self, seconds: float) -> None:
         """Nothing comes; time goes on."""
         self.tick((), seconds)
 
     def act(self, move: str, number: int, role: str) -> None:
-        """Somebody makes a move with the incident of this number, or, below 0, mostly with the latest.
+        """Somebody makes a move with the incident of this number, or, below 0, mostly the one in focus.
 
         The number after the last incident is one that never was.
         """
         names = [*self.last, "nowhere"]
-        latest = number < 0 and self.random.random() < 0.8
-        key = names[max(len(names) - 2, 0)] if latest else names[number % len(names)]
+        chosen = self.random.randrange(len(names)) if number < 0 else number % len(names)
+        key = self.focus if number < 0 and self.random.random() < 0.8 else names[chosen]
         late_s = self.random.choice((*(0,) * 19, 90))
         values = {
             "assess": {"assessment": self.random.choice(("genuine", "genuine", "exercise", "perhaps"))},
@@ -146,7 +161,7 @@ class Play:
         offered = OperatorAct(
             key,
             move,
-            role or self.random.choice(_ROLES),  # type: ignore[arg-type]  # names of roles
+            role or self._likely_role(move),  # type: ignore[arg-type]  # a name of a role
             self.random.choice(_SEATS),
             self.now_ns - late_s * _S,
             reason,
@@ -156,10 +171,13 @@ class Play:
         self.tick((offered,), 0.25)
 
     def _site_act(self) -> None:
-        move = self.random.choice(("take", "leave", "hand_over", "present", "note"))
+        taken = any(seat.taken for seat in self.state.seats.values())
+        move = self.random.choice(
+            ("leave", "hand_over", "present", "present", "note") if taken else ("take", "take", "note")
+        )
         values = {"present": {"sound": "yes", "visible": self.random.choice(("yes", "no"))}}.get(move, {})
         act = OperatorAct(
-            "", move, "operator", self.random.choice(_SEATS), self.now_ns, "", tuple(sorted(values.items()))
+            "", move, "operator", self.random.choice(_SEATS), self.now_ns, "so it is", tuple(sorted(values.items()))
         )
         self.moves += 1
         self.tick((act,), 0.25)
