@@ -52,6 +52,10 @@ class Part(msgspec.Struct):
     """Windows in a row without a signal."""
     loud: NDArray[np.int32]
     """Windows in a row far above the usual level."""
+    place: int
+    """Channel at which a cut is suspected; -1 for none."""
+    place_windows: int
+    """Windows in a row in which it was suspected there."""
     cut: int
     """Channel at which a cut was told; -1 for none."""
 
@@ -80,5 +84,7 @@ def new_part(block: Block) -> Part:
         usual_spread=np.full(n, np.nan),
         lost=np.zeros(n, np.int32),
         loud=np.zeros(n, np.int32),
+        place=-1,
+        place_windows=0,
         cut=-1,
     )

@@ -51,6 +51,8 @@ class ChannelHealthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     """Height over its usual level from which a lone channel is noisy."""
     noisy_hold_s: float = 60.0
     """How long it must be."""
+    settled_s: float = 1.5
+    """How long the place of a cut must have stayed the same before it is told."""
     lost_db: float = 6.0
     """Depth under the lowest level it usually has at which a channel has lost its light."""
     hiss_db: float = 10.0
@@ -230,7 +232,11 @@ class ChannelHealthStep:
             span = (first_channel + first, first_channel + n - 1)
             return [self._finding("recovered", "ok", end_ns, text, span, ends="fibre_cut")]
         place = self._place(part, hold)
-        if place is None:
+        suspected = -1 if place is None else place
+        part.place_windows = part.place_windows + 1 if suspected == part.place else 1
+        part.place = suspected
+        # Channels lose their last echo at different moments: the place is told when it has stopped moving.
+        if place is None or part.place_windows * window_s < self.settings.settled_s:
             return []
         already = part.told[place:] != rules.OK
         if already.mean() > 0.5:
@@ -270,6 +276,8 @@ class ChannelHealthStep:
         hold_s[(part.code == rules.NOISY) | (part.code == rules.DRIFTING)] = settings.noisy_hold_s
         hold_s[(part.code == rules.DEAD) | (part.code == rules.OK)] = settings.hold_s
         due = (part.held * window_s >= hold_s) & (part.code != part.told) & (part.told != rules.CUT)
+        if part.place >= 0 and part.cut < 0:
+            due[part.place :] = False  # the next windows will tell whether it is a cut
         if not due.any():
             return []
         out: list[Record] = []
