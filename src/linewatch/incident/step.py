@@ -144,6 +144,10 @@ class IncidentStep:
             weather = self._weather_at(state, incident.line, incident.chainage_m)
             incident = msgspec.structs.replace(incident, hazards=hazards_here(self.site, incident, weather))
             state.waiting[incident.id] = Wait(tick.time_ns)
+        elif track.state == "ended":
+            # How a track fades away is no news of what it was: not who drove by, nor that he was ours.
+            incident = state.incidents[owner]
+            weather = None
         else:
             incident = policy.refreshed(
                 self.site, state.incidents[owner], said, tick.time_ns, settings, trusted=trusted
@@ -154,7 +158,8 @@ class IncidentStep:
             weather = self._weather_at(state, incident.line, incident.chainage_m)
         if explained is not None:
             state.explained[track.id] = explained
-        incident = rerated(state.incidents.get(incident.id), incident, weather, self.desk.crowd_count)
+        if track.state != "ended":
+            incident = rerated(state.incidents.get(incident.id), incident, weather, self.desk.crowd_count)
         incident = sized(incident, self._take_part(state, incident.id, track), tick.time_ns)
         # Only own people who say where they are need nobody to look after them; who is in a work zone does.
         own = explained is not None and explained.by == track.known
