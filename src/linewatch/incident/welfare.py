@@ -32,6 +32,8 @@ _HEARD_STAYED: Final = 0.45
 """The same of somebody who was only heard, and then not any more (*assumed*: as likely as not, and sensors fail)."""
 _OUTWARD_MPS: Final = 0.15
 """Faster than this away from the line is on the way out."""
+_GONE_M: Final = 5.0
+"""So is having come so much further from the line since the last place that was stayed at."""
 _LOST_STAYED: Final = 0.7
 """The same where nothing watches, after a stop (*assumed*)."""
 
@@ -143,7 +145,8 @@ def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings) -> float:
     if vigil.offset_m is None:
         return vigil.people_probability * _HEARD_STAYED * vigil.vanished
     outward_mps = math.copysign(1.0, vigil.offset_m) * vigil.across_mps
-    leaving = outward_mps >= _OUTWARD_MPS
+    gone_m = abs(vigil.offset_m) - abs(vigil.anchor_offset_m or vigil.offset_m)
+    leaving = outward_mps >= _OUTWARD_MPS or gone_m >= _GONE_M
     near_m = settings.leaving_m if leaving else settings.near_m
     people = vigil.people_probability * _within(vigil.offset_m, vigil.offset_sigma_m, near_m)
     unseen_s = (tick.time_ns - vigil.seen_ns) / _NS_PER_S
