@@ -216,9 +216,10 @@ class Mapper:
             address = _filled(rule.address, parts, value)
             if not address or rule.gives == "nothing":
                 continue
-            if self._repeated(rule, parts, value):
+            holds = all(_condition_holds(when, value) for when in rule.when)
+            if holds and self._repeated(rule, parts, value):
                 return Read(addresses=(address,), duplicate=True)
-            holds = self._holds(rule, address, value)
+            holds = holds and self._rises(rule, address, value)
             if holds or not rule.when:
                 addresses[address] = None
             if holds and not retained:
@@ -247,9 +248,7 @@ class Mapper:
             return False
         return True
 
-    def _holds(self, rule: Rule, address: str, value: Any) -> bool:
-        if not all(_condition_holds(when, value) for when in rule.when):
-            return False
+    def _rises(self, rule: Rule, address: str, value: Any) -> bool:
         if not rule.rise:
             return True
         now = _at(value, rule.rise)
