@@ -1,0 +1,253 @@
+"""The door that edge nodes connect to: a TCP server in a thread of its own, bounded in links and in bytes."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from linewatch.clock import Clock, WallClock
+from linewatch.errors import InputError
+from linewatch.ports import Delivery, Heard, Item, SourceStatus
+from linewatch.protocols.sapient import ClockRule, Frames, SapientMessage, error_of, frame, ulid_of
+from linewatch.protocols.sapient_node import look_at
+from linewatch.records import Detection, batch_of
+from linewatch.site.geometry import geometry_of
+from linewatch.site.model import Site
+from linewatch.sources.arrivals import Arrivals, Arrived
+from linewatch.sources.sapient._session import Became, Session
+
+MOST_LINKS: Final = 2_000
+"""Links at once; more are closed at once and counted."""
+_READ_BYTES: Final = 65_536
+_REGISTER_S: Final = 10.0
+_MOST_TASKS: Final = 1_000
+_MOST_UNSENT: Final = 1 << 20
+"""Bytes that may wait for a node that does not read; then its link is closed."""
+
+
+class SapientSource:
+    """Satisfies `ports.LiveSource`."""
+
+    delivery: Delivery = "ephemeral"
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        address: tuple[str, int],
+        nodes: Mapping[str, str],
+        own_id: str,
+        clock_rule: ClockRule,
+        *,
+        lateness_s: float = 0.25,
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self.lateness_s = lateness_s
+        self.sensors = tuple(sorted(set(nodes.values())))
+        self.address = address
+        self._site = site
+        self._nodes = nodes
+        self._own_id = own_id
+        self._rule = clock_rule
+        self._clock = clock or WallClock()
+        self._arrivals = Arrivals(name, site)
+        self._links: dict[str, asyncio.StreamWriter] = {}
+        self._count = 0
+        self._tasks: dict[str, str] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._started = threading.Event()
+        self._failed = ""
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    # --- for the watch --------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Listen. Raises `InputError` where the address cannot be taken."""
+        self._thread.start()
+        self._started.wait(10.0)
+        if self._failed:
+            raise InputError(f"{self.name}: listen: {self._failed}; allowed: an address of this machine that is free")
+
+    def poll(self, until_ns: int) -> Iterable[Item]:
+        """What came before this time."""
+        rows: dict[str, list[Detection]] = {}
+        out: list[Item] = []
+        for arrived in self._arrivals.take(until_ns):
+            for item in arrived.items:
+                if isinstance(item, Detection):
+                    rows.setdefault(item.line, []).append(item)
+                else:
+                    out.append(item)
+        batches = [batch_of(line, of_line) for line, of_line in rows.items()]
+        return [*batches, *out, *self._arrivals.findings(until_ns)]
+
+    def position(self) -> str:
+        """A link has no position."""
+        return ""
+
+    def seek(self, position: str) -> None:
+        """What was said while we were away is gone."""
+
+    def committed(self, position: str) -> None:
+        """Nobody waits to hear of it."""
+
+    def listen(self, listener: Callable[[Heard], None]) -> None:
+        """Show every message to somebody, in the thread of the links."""
+        self._arrivals.listener = listener
+
+    def status(self) -> SourceStatus:
+        """How it is doing."""
+        arrivals = self._arrivals
+        return SourceStatus(
+            up=bool(self._links) or not self._nodes,
+            reason="" if self._links else "no node is connected",
+            last_ns=arrivals.last_ns,
+            received=arrivals.received,
+            waiting=len(arrivals),
+            dropped=arrivals.dropped,
+            refused=arrivals.refused,
+            unplaced=dict(arrivals.unplaced),
+        )
+
+    def close(self) -> None:
+        """Close all links."""
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None and not loop.is_closed():
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(stop.set)
+        if self._thread.is_alive():
+            self._thread.join(10.0)
+
+    # --- for people -----------------------------------------------------------------------------------------------
+
+    def connected(self) -> tuple[str, ...]:
+        """Ids of the nodes that are registered now, sorted."""
+        return tuple(sorted(self._links))
+
+    def look_at(self, sensor_id: str, chainage_m: float, offset_m: float = 0.0) -> str:
+        """Ask a node to look at a place, on a person's word; gives the id of the task.
+
+        Raises `InputError` where no node of that sensor is connected.
+        """
+        nodes = [node for node, sensor in self._nodes.items() if sensor == sensor_id and node in self._links]
+        if not nodes or self._loop is None:
+            raise InputError(f"look_at: found no connected node of {sensor_id!r}; allowed: one that is connected")
+        line = self._site.line(self._site.sensor(sensor_id).line)
+        lon, lat = geometry_of(line).to_lonlat(chainage_m, offset_m)
+        now_ns = self._clock.now_ns()
+        task_id = ulid_of("task", nodes[0], now_ns)
+        message = look_at(self._own_id, nodes[0], now_ns, task_id, float(lon), float(lat))
+        self._tasks[task_id] = "sent"
+        while len(self._tasks) > _MOST_TASKS:
+            del self._tasks[next(iter(self._tasks))]
+        self._loop.call_soon_threadsafe(self._send, nodes[0], message)
+        return task_id
+
+    def task_state(self, task_id: str) -> str:
+        """`sent`, `accepted`, `rejected`, `completed` or `failed`; empty for one that is not known."""
+        return self._tasks.get(task_id, "")
+
+    # --- the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except OSError as error:
+            self._failed = str(error)
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._attend, *self.address, backlog=MOST_LINKS)
+        self.address = server.sockets[0].getsockname()[:2]
+        self._started.set()
+        try:
+            await self._stop.wait()
+        finally:
+            server.close()
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One link, from its first byte to its last."""
+        if self._count >= MOST_LINKS:
+            self._arrivals.trouble("", "dropped", "degraded", f"more than {MOST_LINKS} links at once")
+            writer.close()
+            return
+        self._count += 1
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        session = Session(self._site, self._nodes, self._own_id, self._rule)
+        try:
+            await self._converse(session, reader, writer)
+        except (OSError, TimeoutError):
+            pass
+        finally:
+            self._count -= 1
+            if session.node_id and self._links.get(session.node_id) is writer:
+                del self._links[session.node_id]
+                lost = session.lost(self._clock.now_ns())
+                if lost is not None and self._stop is not None and not self._stop.is_set():
+                    self._arrivals.put(Arrived(self._clock.now_ns(), (lost,)))
+            writer.close()
+
+    async def _converse(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frames = Frames()
+        while True:
+            # Who does not say who it is has no business here for long.
+            async with asyncio.timeout(None if session.node_id else _REGISTER_S):
+                data = await reader.read(_READ_BYTES)
+            if not data:
+                return
+            try:
+                bodies = frames.feed(data)
+            except InputError as error:
+                self._arrivals.trouble(
+                    session.sensor.id if session.sensor else "", "refused", "note", "a frame of a wrong length"
+                )
+                writer.write(frame(error_of(self._own_id, data[:64], [str(error)], self._clock.now_ns())))
+                return
+            for body in bodies:
+                if not self._take(session, body, writer):
+                    return
+            if writer.transport.get_write_buffer_size() > _MOST_UNSENT:
+                return
+
+    def _take(self, session: Session, body: bytes, writer: asyncio.StreamWriter) -> bool:
+        """One message; false where the link is over."""
+        received_ns = self._clock.now_ns()
+        was = session.node_id
+        became = session.take(body, received_ns)
+        if session.node_id and not was:
+            older = self._links.get(session.node_id)
+            self._links[session.node_id] = writer
+            if older is not None:
+                # The second registration of a node takes it over; the first link is a ghost.
+                older.close()
+        self._keep(became, received_ns, session)
+        self._arrivals.shown(
+            received_ns, session.node_id or "a node", b"", became.items, "; ".join(t.text for t in became.troubles)
+        )
+        for reply in became.replies:
+            writer.write(frame(reply))
+        return not became.ended
+
+    def _keep(self, became: Became, received_ns: int, session: Session) -> None:
+        self._arrivals.put(Arrived(received_ns, tuple(became.items)))
+        for trouble in became.troubles:
+            self._arrivals.trouble(trouble.sensor, trouble.condition, trouble.severity, trouble.text)
+        if became.unknown_node:
+            self._arrivals.unknown(f"node {became.unknown_node}")
+        if became.task is not None and became.task[0] in self._tasks and session.node_id:
+            self._tasks[became.task[0]] = became.task[1]
+
+    def _send(self, node_id: str, message: SapientMessage) -> None:
+        writer = self._links.get(node_id)
+        if writer is not None:
+            writer.write(frame(message))
