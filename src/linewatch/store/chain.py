@@ -31,7 +31,7 @@ _SALT_TAG: Final = b"linewatch/salt/1\x00"
 _REDACTABLE: Final[dict[bytes, frozenset[str]]] = {
     b"operator_act": frozenset({"seat", "reason", "values"}),
     b"known_mover": frozenset({"id", "line", "chainage_m", "chainage_sigma_m", "offset_m"}),
-    b"incident": frozenset({"assessment_cause", "withdrawn"}),
+    b"incident": frozenset({"reason", "assessment_cause", "withdrawn", "seat", "patrol"}),
     b"audit": frozenset({"who", "text"}),
 }
 
