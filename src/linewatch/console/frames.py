@@ -98,7 +98,7 @@ def _tracks_of(line: Line, tracks: Sequence[Track]) -> list[dict[str, Any]]:
             "from_m": track.from_m,
             "to_m": track.to_m,
             "sigma_m": track.chainage_sigma_m,
-            "mover": MOVERS[int(np.argmax(track.mover_probabilities))],
+            "mover": MOVERS[track.mover_probabilities.index(max(track.mover_probabilities))],
             "count_low": track.count_low,
             "count_high": track.count_high,
             "known": track.known,
