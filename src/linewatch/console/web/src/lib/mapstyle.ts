@@ -119,7 +119,7 @@ export function styleOf(p: Palette): StyleSpecification {
       },
       {
         id: 'incident-number', type: 'symbol', source: 'incidents',
-        layout: { ...FONT, 'text-field': ['to-string', ['get', 'priority']], 'text-size': 11, 'symbol-sort-key': ['get', 'priority'] },
+        layout: { ...FONT, 'text-field': ['to-string', ['get', 'priority']], 'text-size': 11, 'text-allow-overlap': true, 'text-ignore-placement': true },
         paint: { 'text-color': ['case', ['get', 'waits'], p.ground, priority] },
       },
       {

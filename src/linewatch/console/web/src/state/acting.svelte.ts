@@ -34,6 +34,8 @@ class Acting {
   form = $state('');
   busy = $state(false);
   private next = 1;
+  private readonly underWay = new Set<string>();
+  private last: Promise<void> = Promise.resolve();
   /** Positions in the record of what this page did, so that it does not report its own acts as news. */
   private readonly mine = new Set<number>();
 
@@ -65,7 +67,14 @@ class Acting {
   }
 
   async move(id: string, move: Pick<AllowedMove, 'move' | 'undo_s'>, values: MoveValues = {}): Promise<boolean> {
-    if (this.busy) return false;
+    // The same move twice is one move; another one waits for its turn, for it may follow from the first.
+    const key = `${id} ${move.move}`;
+    if (this.underWay.has(key)) return false;
+    this.underWay.add(key);
+    const before = this.last;
+    let done = () => {};
+    this.last = new Promise((resolve) => (done = resolve));
+    await before;
     this.busy = true;
     try {
       const answer = await post<{ seq: number; incident: Incident }>(`incidents/${encodeURIComponent(id)}/moves`, {
@@ -74,7 +83,7 @@ class Acting {
       });
       if (answer?.incident) incidents.take(answer.incident);
       this.own(answer?.seq);
-      this.form = '';
+      if (this.form === move.move) this.form = '';
       const undo = move.undo_s > 0 ? { id, until: Date.now() + move.undo_s * 1000 } : undefined;
       this.say(t('move.done', { move: word('do', move.move) }), false, undo);
       return true;
@@ -83,7 +92,9 @@ class Acting {
       this.say(t('move.refused', { why }), true);
       return false;
     } finally {
-      this.busy = false;
+      this.underWay.delete(key);
+      done();
+      this.busy = this.underWay.size > 0;
       this.version++;
     }
   }

@@ -41,6 +41,7 @@ class Keys {
 
   private down(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.repeat && !/^(j|k|Arrow.*)$/.test(event.key)) return;
     if (event.key === 'Escape') return this.escape(event);
     if (typing(event.target)) return;
     if (this.mapOpen && event.key !== '?') return;
