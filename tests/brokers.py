@@ -41,7 +41,7 @@ class Mosquitto:
         self._config = folder / "mosquitto.conf"
         self._config.write_text(
             f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
-            f"autosave_interval 1\nmax_queued_messages 0\n{extra}"
+            f"autosave_interval 1\nmax_queued_messages 0\nset_tcp_nodelay true\n{extra}"
         )
         if (passwords := folder / "passwords").exists():
             passwords.chmod(0o600)
