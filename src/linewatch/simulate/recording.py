@@ -126,6 +126,7 @@ def _description(scene: Scene, seed: int, nuisance_factor: float, files: Sequenc
     return (
         f"# Scene {json.dumps(scene.name)}, seed {seed}, nuisance factor {nuisance_factor:g}.\n"
         f'format = "detections"\n'
+        f'beside = "records.jsonl"\n'
         f'start = "{start:%Y-%m-%dT%H:%M:%SZ}"\n'
         f'end = "{end:%Y-%m-%dT%H:%M:%SZ}"\n'
         f"data = [\n{listed}]\n"

@@ -64,6 +64,10 @@ class DetectionLog:
             found.append(self._finding(unusable.condition, since_ns, str(unusable), "", 1, until_ns))
         return sorted(found, key=lambda finding: finding.time_ns)
 
+    def refused(self, time_ns: int, text: str) -> Health:
+        """A finding about one line that was refused, of no sensor."""
+        return self._finding("refused", time_ns, text, "", 1)
+
     def _arrivals(self, file: DetectionFile) -> NDArray[np.int64]:
         """(rows,) when each row of the file had arrived; one without a usable time came with the latest before it."""
         columns = file.columns

@@ -49,6 +49,8 @@ class Header(msgspec.Struct, frozen=True):
     """How many channels of the sensor were recorded, where that is said."""
     end_ns: int | None = None
     """Declared end: nothing belongs to the recording at or after it."""
+    beside: str | None = None
+    """File of findings, weather and positions of own people."""
 
     @property
     def folder(self) -> Path:
@@ -147,6 +149,7 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "end": _time_ns,
     "first_channel": _whole(0),
     "channels": _whole(1),
+    "beside": _text,
 }
 _PART_CHECKS: Final = {name: _CHECKS[name] for name in ("data", "start")}
 
@@ -169,7 +172,11 @@ def read_header(file: Path, formats: dict[str, Facts]) -> tuple[Header | None, l
         return None, problems
     stretches = (Stretch(values["data"], values.get("start")), *stretches)
     problems += _order(stretches, values.get("end"), name)
-    given = {key: values[key] for key in ("sensor", "layout", "rate_hz", "first_channel", "channels") if key in values}
+    given = {
+        key: values[key]
+        for key in ("sensor", "layout", "rate_hz", "first_channel", "channels", "beside")
+        if key in values
+    }
     header = Header(file, values["format"], stretches, end_ns=values.get("end"), **given)
     return (None if problems else header), problems
 

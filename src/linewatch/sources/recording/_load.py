@@ -66,6 +66,7 @@ def _load(file: Path, site: Site) -> tuple[RecordingSource | None, list[Problem]
     if reel is None:
         return None, problems
     names = [name for stretch in header.stretches for name in stretch.data]
+    names += [] if header.beside is None else [header.beside]
     files = dict.fromkeys(header.folder / split_name(name)[0] for name in names)
     return RecordingSource(_name(header, reel), reel, header.facts, tuple(files)), []
 

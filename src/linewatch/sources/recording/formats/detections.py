@@ -1,5 +1,7 @@
 """Format `detections`: what sensors, or boxes of sensors, have already found, in `.jsonl` and `.parquet` files.
 
+Beside them may lie a file of what else was told at the time: findings, weather, positions of own people.
+
 Files are read as a whole. A detection is given when it had arrived: at `received_ns` where it has one, else at its own
 time. Rows that make no sense are refused at the door and counted, by second, sensor and reason.
 """
@@ -17,6 +19,7 @@ from linewatch.records.quantise import TIME_GRAIN_NS
 from linewatch.site.model import Site
 from linewatch.sources._nearest import nearest
 from linewatch.sources.recording._array_files import UnusableError
+from linewatch.sources.recording._beside import Found, read_beside
 from linewatch.sources.recording._detection_files import NO_TIME, DetectionFile, open_detections
 from linewatch.sources.recording._detection_log import DetectionLog
 from linewatch.sources.recording._detection_rules import window_of
@@ -25,7 +28,7 @@ from linewatch.sources.recording._source import Carry, Reel
 
 FACTS: Final = Facts(
     required=frozenset({"data", "format"}),
-    optional=frozenset({"sensor", "start", "end", "layout", "rate_hz", "first_channel"}),
+    optional=frozenset({"sensor", "start", "end", "layout", "rate_hz", "first_channel", "beside"}),
 )
 _SUFFIXES: Final = (".jsonl", ".parquet")
 
@@ -52,7 +55,19 @@ def open_reel(header: Header, site: Site) -> tuple[Reel | None, list[Problem]]:
     log = DetectionLog(site, header.sensor, window)
     for file in files:
         log.add(file)
-    return DetectionReel(log, window.from_ns, header.end_ns), []
+    found, wrong = _found_beside(header)
+    return (None, [wrong]) if wrong else (DetectionReel(log, window.from_ns, header.end_ns, found), [])
+
+
+def _found_beside(header: Header) -> tuple[Found, Problem | None]:
+    nothing = Found((), ())
+    if header.beside is None:
+        return nothing, None
+    try:
+        return read_beside(header.folder / header.beside, header.beside), None
+    except OSError as cause:
+        allowed = f"a file of records, one a line of JSON, in {header.folder}"
+        return nothing, Problem(str(header.file), f"beside {header.beside!r}", str(cause.strerror or cause), allowed)
 
 
 def _wrong_name(header: Header, name: str) -> tuple[str, str] | None:
@@ -72,7 +87,7 @@ def _opened(header: Header, name: str) -> DetectionFile | UnusableError:
 class DetectionReel:
     """The detections of a recording, and what was refused of it, as a function of time."""
 
-    def __init__(self, log: DetectionLog, start_ns: int, end_ns: int | None) -> None:
+    def __init__(self, log: DetectionLog, start_ns: int, end_ns: int | None, beside: Found) -> None:
         self._lines: list[tuple[NDArray[np.int64], Detections]] = []
         for line, batches in sorted(log.lines().items()):
             whole = concatenate(line, batches)
@@ -81,14 +96,18 @@ class DetectionReel:
             self._lines.append((arrival_ns[order], whole.take(order)))
         arrivals = [arrival_ns for arrival_ns, _ in self._lines]
         self._findings = log.findings(np.sort(np.concatenate(arrivals)) if arrivals else np.zeros(0, dtype=np.int64))
+        self._findings += [log.refused(max(time_ns, start_ns), text) for time_ns, text in beside.refused]
+        self._findings.sort(key=lambda finding: finding.time_ns)
+        self._beside = beside.records
+        self._beside_ns = np.array([record.time_ns for record in self._beside], dtype=np.int64)
         self._found_ns = np.array([finding.time_ns for finding in self._findings], dtype=np.int64)
-        last = [int(times[-1]) for times in (*arrivals, self._found_ns) if len(times)]
+        last = [int(times[-1]) for times in (*arrivals, self._found_ns, self._beside_ns) if len(times)]
         last += [finding.until_ns for finding in self._findings if finding.until_ns is not None]
         self.start_ns = quantise_time_ns(start_ns)
         self.end_ns = quantise_time_ns(max(end_ns or 0, max(last, default=self.start_ns) + TIME_GRAIN_NS))
 
     def between(self, from_ns: int, until_ns: int, carry: Carry) -> tuple[list[Item], Carry]:
-        """Detections that arrived in [from_ns, until_ns), one batch a line, then findings. Never raises."""
+        """Detections that arrived in [from_ns, until_ns), one batch a line, what lies beside, and findings."""
         items: list[Item] = []
         for arrival_ns, whole in self._lines:
             low, high = np.searchsorted(arrival_ns, [from_ns, until_ns])
@@ -96,7 +115,8 @@ class DetectionReel:
                 items.append(_compact(whole, int(low), int(high)))
         low, high = np.searchsorted(self._found_ns, [from_ns, until_ns])
         found: list[Health] = self._findings[low:high]
-        return [*items, *found], carry
+        low, high = np.searchsorted(self._beside_ns, [from_ns, until_ns])
+        return [*items, *self._beside[low:high], *found], carry
 
     def close(self) -> None:
         """Nothing is open: files were read as a whole."""
