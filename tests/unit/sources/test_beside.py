@@ -43,5 +43,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_what_lies_beside_belongs_to_the_fingerprint(tmp_path: Path) -> None:
-    first = recording(tmp_path, line_of_json(FROST)).fingerprint()
-    assert first != recording(tmp_path, line_of_json(SICK)).fingerprint()
+    first = recording(tmp_path, line_of_json(FROST)).fingerprint
+    assert first != recording(tmp_path, line_of_json(SICK)).fingerprint
