@@ -1,14 +1,18 @@
 """A bench site and its recordings on disk, and the command line run as a user runs it."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from linewatch.cli import main
 
 START = "2021-11-18T00:00:00Z"
 T0_NS = 1_637_193_600_000_000_000
@@ -67,6 +71,22 @@ def linewatch(*words: object, cwd: Path | None = None) -> subprocess.CompletedPr
     """`linewatch WORDS`, in a process of its own."""
     command = [sys.executable, "-m", "linewatch", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=110)
+
+
+class Done(NamedTuple):
+    """What a verb left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def in_process(*words: object) -> Done:
+    """`linewatch WORDS` in this process: most of the time of a process of its own goes into starting it."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main([str(word) for word in words])
+    return Done(status, out.getvalue(), err.getvalue())
 
 
 def incidents(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

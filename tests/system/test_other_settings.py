@@ -14,7 +14,7 @@ from linewatch.app.settings_history import history_of
 from linewatch.clock import HandClock
 from linewatch.store import verify
 from tests.sites import fence_site
-from tests.system.bench import fence, linewatch, write_bench
+from tests.system.bench import fence, in_process, write_bench
 from tests.unit.store.writing import IDENTITY, WALL_NS, incident, opened, tick_at
 
 SITE = fence_site()
@@ -24,14 +24,14 @@ SITE = fence_site()
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site, and the store of one event on its fence."""
     folder = tmp_path_factory.mktemp("watched")
-    done = linewatch("replay", folder, write_bench(folder, fence(3.0)), "--out", folder / "store")
+    done = in_process("replay", folder, write_bench(folder, fence(3.0)), "--out", folder / "store")
     assert done.returncode == 0, done.stderr
     return folder
 
 
 def compared(watched: Path, settings: str) -> dict[str, object]:
     (watched / "other.toml").write_text(settings)
-    done = linewatch("replay", watched, watched / "store", "--compare", watched / "other.toml", "--json")
+    done = in_process("replay", watched, watched / "store", "--compare", watched / "other.toml", "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -52,11 +52,11 @@ def test_settings_that_are_too_strict_lose_the_alarm_and_say_so(watched: Path) -
 
 def test_a_wrong_key_or_a_wrong_file_is_one_clear_line(watched: Path) -> None:
     (watched / "wrong.toml").write_text("[track]\nspeed_of_light = 1\n")
-    done = linewatch("replay", watched, watched / "store", "--compare", watched / "wrong.toml")
+    done = in_process("replay", watched, watched / "store", "--compare", watched / "wrong.toml")
     assert done.returncode == 2 and "settings.track.speed_of_light: found 1; allowed: one of" in done.stderr
-    done = linewatch("replay", watched, watched / "store", "--compare", watched / "nothing.toml")
+    done = in_process("replay", watched, watched / "store", "--compare", watched / "nothing.toml")
     assert done.returncode == 2 and "--compare" in done.stderr and "allowed: a TOML file" in done.stderr
-    done = linewatch("replay", watched, watched / "recording.toml", "--compare", watched / "other.toml")
+    done = in_process("replay", watched, watched / "recording.toml", "--compare", watched / "other.toml")
     assert done.returncode == 2 and "allowed: one store alone" in done.stderr
 
 
@@ -93,9 +93,9 @@ def test_who_changed_which_setting_is_kept_and_the_way_back_is_a_file(tmp_path: 
     assert spells[0].changed == {} and spells[1].changed == {"tick.drain_s": (1.0, 3.0)}
     assert spells[1].wall_ns == WALL_NS + 30
     assert verify(tmp_path).status == "unanchored"
-    shown = linewatch("settings", tmp_path)
+    shown = in_process("settings", tmp_path)
     assert "tick.drain_s: 1.0 -> 3.0" in shown.stdout and "by seat-2" in shown.stdout
-    back = linewatch("settings", tmp_path, "--roll-back", "one")
+    back = in_process("settings", tmp_path, "--roll-back", "one")
     assert settings_of(SITE, tomllib.loads(back.stdout)["settings"]) == old
-    missing = linewatch("settings", tmp_path, "--roll-back", "three")
+    missing = in_process("settings", tmp_path, "--roll-back", "three")
     assert missing.returncode == 2 and "allowed: one, two" in missing.stderr

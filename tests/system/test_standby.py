@@ -21,7 +21,7 @@ from linewatch.site.local_time import LocalTime
 from linewatch.store import Erasure, Signer, open_store, verify
 from linewatch.store import following as store_following
 from tests.sites import fence_site
-from tests.system.bench import linewatch
+from tests.system.bench import in_process, linewatch
 from tests.unit.store.writing import opened, tick_at, write_store, write_tick
 
 CLOCK = HandClock(1_900_000_000_000_000_000)
@@ -191,7 +191,7 @@ def test_a_machine_follows_another_over_the_net_and_takes_over_by_one_command(
 def test_nothing_is_served_beyond_this_machine_without_tls_or_without_a_token(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", 3)
     (tmp_path / "token").write_text(TOKEN)
-    open_door = linewatch("standby", store, "--serve", "0.0.0.0:8423", "--token-file", tmp_path / "token")
+    open_door = in_process("standby", store, "--serve", "0.0.0.0:8423", "--token-file", tmp_path / "token")
     assert open_door.returncode == 2 and "without TLS" in open_door.stderr
-    bare = linewatch("standby", store, "--serve", "127.0.0.1:8423")
+    bare = in_process("standby", store, "--serve", "127.0.0.1:8423")
     assert bare.returncode == 2 and "--token-file" in bare.stderr

@@ -1,17 +1,13 @@
 """A store's facts for a report: what was known at a moment, and how much watching stood behind it."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import numpy as np
 
 from linewatch.errors import InputError, StoreError
 from linewatch.records import Outage, Tick, Weather, from_bytes
 from linewatch.report.facts import Facts, Felt, Known
-from linewatch.report.report import report_of
-from linewatch.report.situation import situation_of, to_html
 from linewatch.site.model import Site
 from linewatch.store.archive.columns import whereabouts
 from linewatch.store.archive.reading import OpenedStore
@@ -71,27 +67,6 @@ def facts_of(
         later=sum(seq > at_seq for seq in latest.values()),
         head=head,
     )
-
-
-class StoreReports:
-    """Reports of one store, as plain values for programs: times in milliseconds since 1970."""
-
-    def __init__(self, folder: Path, site: Site | None = None) -> None:
-        self._folder = folder
-        self._site = site
-
-    def report(self, by: Sequence[str], from_ns: int | None, to_ns: int | None, as_of_ns: int | None) -> dict[str, Any]:
-        """A report. Raises `InputError` on what cannot be asked, `StoreError` where the store cannot be read."""
-        facts = facts_of(self._folder, site=self._site, from_ns=from_ns, to_ns=to_ns, as_of_ns=as_of_ns)
-        told: dict[str, Any] = msgspec.to_builtins(report_of(facts, by))
-        for name in ("from", "to", "as_of"):
-            told[f"{name}_ms"] = told.pop(f"{name}_ns") // 1_000_000
-        return told
-
-    def situation(self, as_of_ns: int | None = None) -> str:
-        """The situation on one page, as HTML."""
-        facts = facts_of(self._folder, site=self._site, as_of_ns=as_of_ns)
-        return to_html(situation_of(facts, report_of(facts, ("day",))))
 
 
 def _span(reader: StoreReader, folder: Path) -> tuple[int, int, int]:

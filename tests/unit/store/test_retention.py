@@ -12,7 +12,7 @@ from linewatch.store.archive.reading import OpenedStore
 from linewatch.store.archive.writer import ArchiveWriter
 from linewatch.store.reopening import reopen_journal
 from linewatch.store.retention import Rules, plan, read_rules, retain
-from tests.system.bench import linewatch
+from tests.system.bench import in_process
 from tests.unit.store.archive.made import DAY, FIRST, PERIOD_NS, WHERE, finding, run, write_tick
 from tests.unit.store.writing import act, incident, opened, patrol
 
@@ -153,9 +153,9 @@ def test_rules_are_read_from_a_file_and_wrong_ones_are_refused(tmp_path: Path) -
 
 def test_the_verb_tells_what_would_go_and_what_went(tmp_path: Path) -> None:
     folder = store(tmp_path / "store")
-    asked = linewatch("retain", folder, "--dry-run", "--now", "2030-01-01")
+    asked = in_process("retain", folder, "--dry-run", "--now", "2030-01-01")
     assert asked.returncode == 0 and "staff positions: 7 days: 1 entries, 0 files" in asked.stdout, asked.stderr
-    done = linewatch("retain", folder, "--now", "2030-01-01")
+    done = in_process("retain", folder, "--now", "2030-01-01")
     # What it writes in the audit chain itself is as old as the clock of this machine says.
     assert [line for line in done.stdout.splitlines() if "audit" not in line] == [
         line for line in asked.stdout.splitlines() if "audit" not in line
