@@ -1,6 +1,7 @@
 """A watch that is killed at random moments and started again ends as if nothing had been: `python -m benchmarks.crash`.
 
-Ten minutes cut out of the scene `the-night` are watched once undisturbed, then `--runs` times by processes that are
+Ten minutes cut out of the scene `the-night`, on the sensors and the section of a stretch of the line (`--whole-line`
+takes all of it, at ten times the cost), are watched once undisturbed, then `--runs` times by processes that are
 killed with SIGKILL at random moments, one to three times each, started again each time, and let finish. A run counts
 as `identical` when its record chain (head, entries and payloads), its incidents with their ids, the decision states
 and every file that the chain cites are those of the undisturbed run, and the store verifies.
@@ -22,13 +23,17 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from benchmarks.reporting import Figures, answer
 from linewatch.app.replay import replay
+from linewatch.ports import Item
 from linewatch.simulate import SimulatedSource, read_scene
+from linewatch.simulate.scene import Scene
 from linewatch.site.load import load_site
 from linewatch.site.model import Site
 from linewatch.store import open_store, verify
@@ -37,21 +42,69 @@ from linewatch.store.schema import DATABASE
 SCENE: Final = "the-night"
 RUNS, QUICK_RUNS = 20, 4
 MINUTES, QUICK_MINUTES = 10.0, 1.0
-FROM_S: Final = 6_930.0
-"""Beginning of the cut: nine quiet minutes, then the first crowd comes to the barrier."""
+FROM_S: Final = 7_500.0
+"""Beginning of the cut: the first crowd comes to the barrier elsewhere, single parties try along the whole line."""
+STRETCH_M: Final = (100_000.0, 104_000.0)
+"""Stretch whose sensors are watched."""
 SNAPSHOTS: Final = 12
 KILLS: Final = (1, 1, 2, 3)
 NS_PER_S: Final = 1_000_000_000
 WARM_S: Final = 20.0
 
 
-def cut_of(site: Site, from_s: float, seconds: float) -> SimulatedSource:
+class Cut:
     """A stretch of the scene, as a recording with a beginning and an end of its own."""
-    source = SimulatedSource(read_scene(SCENE, site), site, 1)
-    source.start_ns += round(from_s * NS_PER_S)
-    source.end_ns = source.start_ns + round(seconds * NS_PER_S)
-    source.seek(str(source.start_ns))
-    return source
+
+    delivery: Final = "replayable"
+    lateness_s: Final = 0.0
+
+    def __init__(self, site: Site, scene: Scene, from_s: float, seconds: float) -> None:
+        self._whole = SimulatedSource(scene, site, 1)
+        self.name = self._whole.name
+        self.start_ns = self._whole.start_ns + round(from_s * NS_PER_S)
+        self.end_ns = self.start_ns + round(seconds * NS_PER_S)
+        self.fingerprint = f"{self._whole.fingerprint} {self.start_ns} {self.end_ns}"
+        self.on_commit: Callable[[int], None] | None = None
+        self._whole.seek(str(self.start_ns))
+
+    def poll(self, until_ns: int) -> Iterable[Item]:
+        """What the scene gives, up to the end of the cut."""
+        return self._whole.poll(min(until_ns, self.end_ns))
+
+    def position(self) -> str:
+        """The time up to which it has been asked."""
+        return self._whole.position()
+
+    def seek(self, position: str) -> None:
+        """Go on from a time."""
+        self._whole.seek(position)
+
+    def committed(self, position: str) -> None:
+        """The tick is on disk."""
+        if self.on_commit is not None:
+            self.on_commit(int(position))
+
+    def close(self) -> None:
+        """Let go of what was made ahead."""
+        self._whole.close()
+
+
+def setting(*, whole_line: bool) -> tuple[Site, Scene]:
+    """The site and the scene; of a stretch, with the faults that concern its sensors."""
+    site = load_site("reference")
+    scene = read_scene(SCENE, site)
+    if whole_line:
+        return site, scene
+    low, high = STRETCH_M
+    here = [sensor for sensor in site.sensors if sensor.extent_m()[0] < high and sensor.extent_m()[1] > low]
+    names = {sensor.id for sensor in here}
+    faults = tuple(fault for fault in scene.faults if names.issuperset(fault.sensors))
+    lines = tuple(
+        msgspec.structs.replace(line, sections=tuple(s for s in line.sections if s.from_m < high and s.to_m > low))
+        for line in site.lines
+    )
+    trimmed = msgspec.structs.replace(site, sensors=tuple(here), lines=lines)
+    return trimmed, msgspec.structs.replace(scene, faults=faults)
 
 
 def in_a_child(work: Callable[[], None]) -> int:
@@ -89,21 +142,18 @@ def kill_after(child: int, seconds: float) -> bool:
     return True
 
 
-def undisturbed(site: Site, from_s: float, seconds: float, folder: Path) -> None:
+def undisturbed(site: Site, source: Cut, seconds: float, folder: Path) -> None:
     """The run that nothing happens to; it leaves copies of its store as it stood between two ticks."""
-    source = cut_of(site, from_s, seconds)
     step_ns = round(seconds * NS_PER_S / SNAPSHOTS)
     due = [source.start_ns + number * step_ns for number in range(1, SNAPSHOTS)]
-    committed = source.committed
 
-    def copied(position: str) -> None:
+    def copy_when_due(time_ns: int) -> None:
         # Sources are told once the tick is committed, so nothing is half written now.
-        committed(position)
-        if due and int(position) >= due[0]:
+        if due and time_ns >= due[0]:
             due.pop(0)
             shutil.copytree(folder / "whole", folder / f"at-{len(due)}")
 
-    source.committed = copied  # type: ignore[method-assign]
+    source.on_commit = copy_when_due
     replay(site, [source], out=folder / "whole")
 
 
@@ -133,10 +183,10 @@ def last_tick(store: Path) -> int | None:
 class Trial:
     """Kills runs and compares what they leave."""
 
-    def __init__(self, site: Site, args: argparse.Namespace, folder: Path, seconds: float, whole_s: float) -> None:
+    def __init__(self, site: Site, source: Cut, args: argparse.Namespace, folder: Path, whole_s: float) -> None:
         self.site, self.args, self.folder, self.whole_s = site, args, folder, whole_s
         # Made once, and as good as new in every process: a forked process has its own copy.
-        self.source = cut_of(site, args.from_s, seconds)
+        self.source = source
         self.wanted = print_of(folder / "whole")
         self.chance = random.Random(args.seed)  # noqa: S311 - moments to kill at
         self.killed_ticks: set[int | None] = set()
@@ -175,17 +225,18 @@ class Trial:
 
 def measure(args: argparse.Namespace) -> Figures:
     """Watch once, then kill and compare."""
-    site = load_site("reference")
+    site, scene = setting(whole_line=args.whole_line)
     minutes = args.minutes or (QUICK_MINUTES if args.quick else MINUTES)
     runs = args.runs or (QUICK_RUNS if args.quick else RUNS)
     # Loads and compiles everything that the children need. No store: its libraries would leave threads behind.
-    replay(site, [cut_of(site, args.from_s, WARM_S)])
+    replay(site, [Cut(site, scene, args.from_s, WARM_S)])
+    source = Cut(site, scene, args.from_s, minutes * 60.0)
     folder = Path(tempfile.mkdtemp(prefix="linewatch-crash-", dir=args.folder))
     try:
         begun_s = time.perf_counter()
-        finish(in_a_child(lambda: undisturbed(site, args.from_s, minutes * 60.0, folder)))
+        finish(in_a_child(lambda: undisturbed(site, source, minutes * 60.0, folder)))
         whole_s = time.perf_counter() - begun_s
-        trial = Trial(site, args, folder, minutes * 60.0, whole_s)
+        trial = Trial(site, source, args, folder, whole_s)
         taken_s, identical = [], 0
         for number in range(runs):
             begun_s = time.perf_counter()
@@ -216,6 +267,7 @@ def _more(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="seed of the moments")
     parser.add_argument("--from-start", action="store_true", help="begin every run at the empty folder")
     parser.add_argument("--keep", action="store_true", help="leave the stores of runs that differ")
+    parser.add_argument("--whole-line", action="store_true", help="all sensors of the line, not those of a stretch")
     parser.add_argument("--folder", type=Path, default=None, help="where stores are written; a temporary folder")
     parser.add_argument("--progress", action="store_true", help="tell on standard error after every run")
 
