@@ -1,7 +1,10 @@
 """A copy is a store: made while the store is written, renewed, put back; and nothing else is written over."""
 
 import os
+import resource
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -126,3 +129,27 @@ def test_a_folder_without_permission_is_one_clear_line(tmp_path: Path, monkeypat
     # The superuser, as whom tests may run, is allowed everything: the answer of the system is made up.
     monkeypatch.setattr(os, "access", lambda *_: False)
     refused("no permission", backup, store, tmp_path / "closed")
+
+
+def test_a_full_disk_is_one_clear_line_and_the_older_copy_holds(tmp_path: Path) -> None:
+    store, copy = write_store(tmp_path / "store", 10), tmp_path / "copy"
+    backup(store, copy)
+    with open_store(copy) as reader:
+        head = reader.heads()
+    with opened(store) as journal:
+        for index in range(100, 200):
+            write_tick(journal, index)
+
+    assert (store / DATABASE).stat().st_size > 1 << 17
+
+    def narrow() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+
+    command = [sys.executable, "-m", "linewatch", "backup", str(store), str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=narrow, timeout=110)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert str(copy) in line and "disk" in line
+    assert verify(copy, head).status == "ok"
+    backup(store, copy)
+    assert same(store, copy)
