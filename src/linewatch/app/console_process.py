@@ -7,14 +7,17 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from starlette.types import ASGIApp
+
+from linewatch.app.features import features_of
 from linewatch.app.watch_link import WatchLink
 from linewatch.clock import Clock, WallClock, monotonic_s
 from linewatch.console.server import serve
 from linewatch.console.services import Needs
 from linewatch.console.settings import ConsoleSettings, check_listening
-from linewatch.console_ports import History, OfferedMove, Reports
+from linewatch.console_ports import EvidenceRing, Exhibit, History, OfferedMove, Reports
 from linewatch.errors import StoreError
 from linewatch.incident.lifecycle import moves_allowed
 from linewatch.records import Incident
@@ -56,6 +59,33 @@ class LateReports:
         return reports.report(by, from_ns, to_ns, as_of_ns)
 
 
+class LateEvidence:
+    """Evidence whose libraries are loaded when the first incident that has some is opened."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._ring: EvidenceRing | None = None
+        self._lock = threading.Lock()
+
+    def exhibits(self, incident: str) -> Sequence[Exhibit]:
+        """As `StoredEvidence.exhibits`; nothing while the store holds no clips at all."""
+        if self._ring is None and not any((self._store / "clips").glob("*")):
+            return ()
+        with self._lock:
+            return self._loaded().exhibits(incident)
+
+    def read(self, incident: str, exhibit: str) -> bytes | None:
+        """As `StoredEvidence.read`."""
+        with self._lock:
+            return self._loaded().read(incident, exhibit)
+
+    def _loaded(self) -> EvidenceRing:
+        if self._ring is None:
+            ring: EvidenceRing = importlib.import_module("linewatch.app.console_evidence").StoredEvidence(self._store)
+            self._ring = ring
+        return self._ring
+
+
 def described_site(store: Path, within_s: float = 30.0) -> Site:
     """The site that a store describes; waits for a watch that has only begun it. Raises `StoreError`."""
     until_s = monotonic_s() + within_s
@@ -80,7 +110,18 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
     def history() -> History:
         return open_store(store)
 
-    return Needs(site, history, users, link, link, Desk(), clock, None, LateReports(store, site))
+    return Needs(
+        site,
+        history,
+        users,
+        link,
+        link,
+        Desk(),
+        clock,
+        LateEvidence(store),
+        LateReports(store, site),
+        cast("ASGIApp", features_of(site, store)),
+    )
 
 
 def first_account(users: UserStore, role: Role, name: str, now_ns: int, *, must_change: bool) -> tuple[str, str] | None:

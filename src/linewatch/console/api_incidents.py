@@ -139,7 +139,8 @@ async def exhibit(call: Call) -> Response:
     services, key, name = call.services, call.path["id"], call.path["exhibit"]
     await found_incident(call, key)
     ring = services.evidence
-    found = None if ring is None else next((e for e in ring.exhibits(key) if e.id == name), None)
+    exhibits = () if ring is None else await asyncio.to_thread(ring.exhibits, key)
+    found = next((each for each in exhibits if each.id == name), None)
     raw = None if ring is None or found is None else await asyncio.to_thread(ring.read, key, name)
     if raw is None or found is None:
         raise Problem(HTTPStatus.NOT_FOUND, "there is no such piece of evidence")

@@ -13,11 +13,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from linewatch.console import api_incidents, api_live, api_reports, api_session, api_shift, api_site
-from linewatch.console.endpoint import Call, Endpoint, route_of
+from linewatch.console.access import authorise, enter, must_change
+from linewatch.console.endpoint import EVERYBODY, Call, Endpoint, route_of
 from linewatch.console.guard import Guard
 from linewatch.console.openapi import document_of
 from linewatch.console.problem import Problem, problem_response
@@ -63,11 +64,33 @@ def make_app(needs: Needs, settings: ConsoleSettings) -> tuple[ASGIApp, Services
             await services.live.stop()
 
     app = Starlette(
-        routes=[*(route_of(each, services) for each in ENDPOINTS), Route("/{path:path}", _page, methods=["GET"])],
+        routes=[
+            *(route_of(each, services) for each in ENDPOINTS),
+            *([] if services.features is None else [Mount("/features", _Behind(services.features, services))]),
+            Route("/{path:path}", _page, methods=["GET"]),
+        ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _refused, Problem: _problem, Exception: _failed},
     )
     return Guard(app, _hosts(settings), settings.most_body_bytes, secure=settings.secure), services
+
+
+class _Behind:
+    """Another ASGI part, for those who have signed in and only to read."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope)
+            if request.method not in ("GET", "HEAD"):
+                raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "this is only to read", {"allow": "GET, HEAD"})
+            entry = enter(request, self._services.users, self._services.clock)
+            authorise(request.method, request, entry, EVERYBODY)
+            must_change(entry)
+        await self._app(scope, receive, send)
 
 
 def _hosts(settings: ConsoleSettings) -> set[str]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from starlette.types import ASGIApp
+
 from linewatch.clock import Clock
 from linewatch.console.access import Throttle
 from linewatch.console.live import Live
@@ -33,6 +35,8 @@ class Needs(NamedTuple):
     """What was kept of samples and pictures; None where nothing is kept."""
     reports: Reports | None = None
     """Counts and rates; None where they are not built in."""
+    features: ASGIApp | None = None
+    """OGC API Features for GIS users, mounted behind the same door; None where they are not built in."""
 
 
 class Services(NamedTuple):
@@ -57,6 +61,8 @@ class Services(NamedTuple):
     evidence: EvidenceRing | None
     """As in `Needs`."""
     reports: Reports | None
+    """As in `Needs`."""
+    features: ASGIApp | None
     """As in `Needs`."""
     live: Live
     """What is going on now."""

@@ -20,6 +20,7 @@ from linewatch.console.services import Services
 from linewatch.console.settings import ConsoleSettings
 from linewatch.records.vocabulary import Role
 from linewatch.simulate import SimulatedSource
+from linewatch.site.model import Site
 from linewatch.store.users import UserStore, open_users
 
 SCENE = "walker-and-wind"
@@ -78,12 +79,12 @@ class Console(NamedTuple):
 
 
 @contextlib.contextmanager
-def console_over(folder: Path) -> Iterator[Console]:
+def console_over(folder: Path, site: Site | None = None) -> Iterator[Console]:
     users = people_of(folder)
     settings = ConsoleSettings(port=0)
     sock = listen(settings)
     settings = msgspec.structs.replace(settings, port=sock.getsockname()[1])
-    app, services = make_app(needs_of(site_of(SCENE), folder, users, WallClock()), settings)
+    app, services = make_app(needs_of(site or site_of(SCENE), folder, users, WallClock()), settings)
     ready = threading.Event()
     server = server_of(app, settings, ready.set)
     thread = threading.Thread(target=lambda: server.run(sockets=[sock]), daemon=True)
