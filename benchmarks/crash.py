@@ -33,10 +33,11 @@ from benchmarks.reporting import Figures, answer
 from linewatch.app.replay import replay
 from linewatch.ports import Item
 from linewatch.simulate import SimulatedSource, read_scene
-from linewatch.simulate.scene import Scene
+from linewatch.simulate.scene import Load, Scene
 from linewatch.site.load import load_site
 from linewatch.site.model import Site
 from linewatch.store import open_store, verify
+from linewatch.store.identity import library_lock
 from linewatch.store.schema import DATABASE
 
 SCENE: Final = "the-night"
@@ -104,7 +105,18 @@ def setting(*, whole_line: bool) -> tuple[Site, Scene]:
         for line in site.lines
     )
     trimmed = msgspec.structs.replace(site, sensors=tuple(here), lines=lines)
-    return trimmed, msgspec.structs.replace(scene, faults=faults)
+    loads = tuple(load for each in scene.loads if (load := _share_of(each, low, high)) is not None)
+    return trimmed, msgspec.structs.replace(scene, faults=faults, loads=loads)
+
+
+def _share_of(load: Load, low_m: float, high_m: float) -> Load | None:
+    """What falls on a stretch of a load; None where it lies elsewhere."""
+    first, last = load.stretch_m
+    from_m, to_m = max(first, low_m), min(last, high_m)
+    if from_m >= to_m:
+        return None
+    rate = load.detections_per_s * (to_m - from_m) / (last - first)
+    return msgspec.structs.replace(load, stretch_m=(from_m, to_m), detections_per_s=rate)
 
 
 def in_a_child(work: Callable[[], None]) -> int:
@@ -230,6 +242,7 @@ def measure(args: argparse.Namespace) -> Figures:
     runs = args.runs or (QUICK_RUNS if args.quick else RUNS)
     # Loads and compiles everything that the children need. No store: its libraries would leave threads behind.
     replay(site, [Cut(site, scene, args.from_s, WARM_S)])
+    library_lock()
     source = Cut(site, scene, args.from_s, minutes * 60.0)
     folder = Path(tempfile.mkdtemp(prefix="linewatch-crash-", dir=args.folder))
     try:
