@@ -41,7 +41,7 @@ def facts_of(
             raise InputError(f"--as-of: found a time before the store's first tick; allowed: {begun_ns} ns or later")
         at_seq = reader.seq_at(until)
         known = tuple(Known(seq, incident) for seq, incident in reader.incident_versions(at_seq))
-        latest = {incident.id: seq for seq, incident in reader.incident_versions()}
+        later = reader.incidents_changed_after(at_seq)
         outages, weather = _conditions(reader, at_seq)
         period = (max(from_ns or begun_ns, begun_ns), min(to_ns or until * period_ns, until * period_ns))
         if period[1] <= period[0]:
@@ -64,7 +64,7 @@ def facts_of(
         to_ns=period[1],
         as_of_ns=until * period_ns,
         gaps=gaps,
-        later=sum(seq > at_seq for seq in latest.values()),
+        later=later,
         head=head,
     )
 

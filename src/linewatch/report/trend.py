@@ -72,6 +72,8 @@ class Displacement(msgspec.Struct, frozen=True):
     """Sections whose rate rose most, with line, name and ratio."""
     lost: tuple[tuple[str, str, RateRatio], ...]
     """Sections whose rate fell most."""
+    lines: tuple[tuple[str, RateRatio], ...]
+    """Every line with its ratio, where there are several."""
     words: str
     """The answer."""
 
@@ -161,7 +163,7 @@ def displacement_of(daily: Daily, trend: Trend, most: int = 5, seed: int = 0) ->
     counts, watched = counts[:, used], watched[:, used]
     places = [place for place, held in zip(daily.places, used, strict=True) if held]
     if len(places) < 2 or not counts[:days].sum() or not counts[days:].sum():
-        return Displacement(0.0, 0.0, 1.0, (), (), "Too few attempts, or sections, to say whether they moved.")
+        return Displacement(0.0, 0.0, 1.0, (), (), (), "Too few attempts, or sections, to say whether they moved.")
     moved = _moved(counts, watched, np.arange(2 * days) >= days)
     rng = np.random.default_rng(seed)
     shuffled = [_moved(counts, watched, rng.permutation(2 * days) >= days) for _ in range(200)]
@@ -174,7 +176,7 @@ def displacement_of(daily: Daily, trend: Trend, most: int = 5, seed: int = 0) ->
     gained = sorted((r for r in sure if r[2].ratio > trend.ratio.ratio), key=lambda r: -r[2].ratio)[:most]
     lost = sorted((r for r in sure if r[2].ratio < trend.ratio.ratio), key=lambda r: r[2].ratio)[:most]
     chance = float(np.quantile(shuffled, 0.95))
-    found = Displacement(moved, chance, p, tuple(gained), tuple(lost), "")
+    found = Displacement(moved, chance, p, tuple(gained), tuple(lost), _by_line(counts, watched, places, days), "")
     words = (
         f"{100 * moved:.0f} % of attempts lie in other sections than before (p = {p:.2g})."
         if found.sure
@@ -235,6 +237,19 @@ def _moved(counts: Floats, watched: Floats, late: NDArray[np.bool_]) -> float:
         rate = np.divide(counts[held].sum(axis=0), exposure, out=np.zeros(counts.shape[1]), where=exposure > 0)
         rates.append(rate / rate.sum() if rate.sum() > 0 else np.full(counts.shape[1], 1.0 / counts.shape[1]))
     return float(np.abs(rates[0] - rates[1]).sum() / 2.0)
+
+
+def _by_line(
+    counts: Floats, watched: Floats, places: list[tuple[str, str]], days: int
+) -> tuple[tuple[str, RateRatio], ...]:
+    """Ratio of each line, where there are several."""
+    lines = sorted({line for line, _ in places})
+    out = []
+    for line in lines if len(lines) > 1 else ():
+        here = [i for i, place in enumerate(places) if place[0] == line]
+        n, e = counts[:, here].sum(axis=1), watched[:, here].sum(axis=1)
+        out.append((line, rate_ratio(n[:days], n[days:], e[:days], e[days:])))
+    return tuple(out)
 
 
 def _chi_square(counts: Floats, watched: Floats, days: int) -> float:

@@ -125,6 +125,12 @@ class StoreReader:
             rows = self._connection.execute(statement, (before, limit))
             return [(row[0], incident_of(unwrap(row))) for row in rows]
 
+    def incidents_changed_after(self, seq: int) -> int:
+        """How many incidents were raised or changed after a position of the record chain."""
+        statement = "SELECT count(DISTINCT incident) FROM outbox WHERE seq > ?"
+        with errors_told(self._path):
+            return int(self._connection.execute(statement, (seq,)).fetchone()[0])
+
     def raised_by_section(self) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
         """Raising times of all incidents, by line and section, from the index alone, as one text a section.
 

@@ -83,6 +83,14 @@ def test_pressure_that_moves_to_another_section_is_told() -> None:
     assert not displacement_of(still, trend_of(still)).sure
 
 
+def test_pressure_that_moves_to_another_line_is_told_by_line() -> None:
+    moved = drawn([[9.0, 3.0]] * 28 + [[3.0, 9.0]] * 28)
+    two = Daily(moved.days, (("north", "S1"), ("south", "S1")), moved.attempts, moved.watched)
+    found = dict(displacement_of(two, trend_of(two)).lines)
+    assert found["north"].high < 1.0 < found["south"].low
+    assert displacement_of(moved, trend_of(moved)).lines == ()
+
+
 def test_displacement_is_seldom_claimed_where_nothing_moved() -> None:
     answers = [displacement_of(d, trend_of(d)).sure for d in (drawn([[4.0, 4.0]] * 56, seed) for seed in range(60))]
     assert sum(answers) <= 8
