@@ -3,8 +3,9 @@
     python -m benchmarks.sapient_nodes --json [--quick]
 
 The nodes are separate TCP links in a process of their own; all begin to connect at once. `sapient_register_s` is from
-the first connection to the last acceptance. Then each reports one detection a second for a minute (`--quick`: for five seconds). `sapient_lost` is what was reported and did not become a detection
-in the source; `sapient_hop_median_ms` the time from writing a message to its acknowledgement on one more, idle link.
+the first connection to the last acceptance. Then each reports one detection a second for a minute (`--quick`: for five
+seconds). `sapient_lost` is what was reported and did not become a detection in the source; `sapient_hop_median_ms` the
+time from writing a message to its acknowledgement on one more, idle link.
 """
 
 import asyncio

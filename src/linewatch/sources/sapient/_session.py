@@ -85,8 +85,8 @@ class Session:
         """Who is at the other end; empty before its registration."""
         self.sensor = None
 
-    def take(self, body: bytes, received_ns: int) -> Became:
-        """Take one frame's body."""
+    def take(self, body: bytes, received_ns: int, lag_s: float = 0.0) -> Became:
+        """Take one frame's body. `lag_s` is how long it may have lain unread at our door: no fault of the node's."""
         became = Became([], [], [])
         try:
             message = decoded(body)
@@ -95,7 +95,8 @@ class Session:
             became.ended = True
             return became
         kind = content_of(message)
-        faults = faults_of(message, received_ns=received_ns, clock=self._clock)
+        rule = ClockRule(self._clock.behind_s + lag_s, self._clock.ahead_s) if lag_s else self._clock
+        faults = faults_of(message, received_ns=received_ns, clock=rule)
         if self.node_id and message.node_id != self.node_id:
             faults = [f"Expected node ID {self.node_id}, got node ID {message.node_id[:40]}"]
         elif not self.node_id and kind != "registration":

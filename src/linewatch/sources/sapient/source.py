@@ -23,6 +23,9 @@ MOST_LINKS: Final = 2_000
 _READ_BYTES: Final = 65_536
 _REGISTER_S: Final = 10.0
 _MOST_TASKS: Final = 1_000
+_BEAT_S: Final = 0.25
+_LAG_TOLD_S: Final = 1.0
+"""A door that is further behind than this says so: what comes through it is late by our own fault."""
 _MOST_UNSENT: Final = 1 << 20
 """Bytes that may wait for a node that does not read; then its link is closed."""
 
@@ -60,6 +63,7 @@ class SapientSource:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._started = threading.Event()
+        self._beat_ns = 0
         self._failed = ""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -166,14 +170,31 @@ class SapientSource:
         server = await asyncio.start_server(self._attend, *self.address, backlog=MOST_LINKS)
         self.address = server.sockets[0].getsockname()[:2]
         self._started.set()
+        beating = asyncio.create_task(self._beat())
         try:
             await self._stop.wait()
         finally:
+            beating.cancel()
             server.close()
             tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        """Mark each round of the loop: how long one takes is how long a message may have lain unread."""
+        while True:
+            now_ns = self._clock.now_ns()
+            lag_s = self._lag_s(now_ns)
+            if lag_s > _LAG_TOLD_S:
+                self._arrivals.trouble("", "late", "note", f"this door was more than {_LAG_TOLD_S:g} s behind")
+            self._beat_ns = now_ns
+            await asyncio.sleep(_BEAT_S)
+
+    def _lag_s(self, now_ns: int) -> float:
+        """How far the loop is behind its beat; 0 while it keeps up."""
+        late_s = (now_ns - self._beat_ns) / 1e9 - 2.0 * _BEAT_S if self._beat_ns else 0.0
+        return max(late_s, 0.0)
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One link, from its first byte to its last."""
@@ -223,7 +244,7 @@ class SapientSource:
         """One message; false where the link is over."""
         received_ns = self._clock.now_ns()
         was = session.node_id
-        became = session.take(body, received_ns)
+        became = session.take(body, received_ns, self._lag_s(received_ns))
         if session.node_id and not was:
             older = self._links.get(session.node_id)
             self._links[session.node_id] = writer

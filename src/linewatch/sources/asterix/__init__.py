@@ -1,0 +1,1 @@
+"""Ground radars that speak ASTERIX, as a source."""

@@ -1,0 +1,206 @@
+"""Datagrams of ground radars: a UDP socket in a thread of its own, for one address or a multicast group."""
+
+import contextlib
+import ipaddress
+import math
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from linewatch.clock import Clock, WallClock
+from linewatch.errors import InputError
+from linewatch.ports import Delivery, Heard, Item, SourceStatus
+from linewatch.records import Detection, batch_of, quantise
+from linewatch.site.geometry import geometry_of
+from linewatch.site.model import Site
+from linewatch.site.sensor import Sensor
+from linewatch.site.vertices import WGS84
+from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of
+from linewatch.sources.asterix._reading import Plot, read_datagram, time_of_day_ns
+
+_WAIT_S: Final = 0.25
+_FAR_M: Final = 5_000.0
+_STRENGTH_DB: Final = 10.0
+_PROBABILITY: Final = 0.8
+"""Of a plot, which says nothing of how sure it is (*assumed*)."""
+
+
+class AsterixSource:
+    """Satisfies `ports.LiveSource`."""
+
+    delivery: Delivery = "ephemeral"
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        address: tuple[str, int],
+        radars: Mapping[str, str],
+        *,
+        range_sigma_m: float,
+        azimuth_sigma_deg: float,
+        lateness_s: float = 0.25,
+        oldest_s: float = 60.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self.lateness_s = lateness_s
+        self.sensors = tuple(sorted(set(radars.values())))
+        self.address = address
+        self._site = site
+        self._radars = {origin: site.sensor(sensor) for origin, sensor in radars.items()}
+        self._range_sigma_m = range_sigma_m
+        self._azimuth_sigma_deg = azimuth_sigma_deg
+        self._oldest_s = oldest_s
+        self._clock = clock or WallClock()
+        self._arrivals = Arrivals(name, site)
+        self._socket: socket.socket | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Listen. Raises `InputError` where the address cannot be taken."""
+        host, port = self.address
+        try:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.settimeout(_WAIT_S)
+            if ipaddress.ip_address(host).is_multicast:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self._socket.bind((host, port))
+                group = struct.pack("4s4s", socket.inet_aton(host), socket.inet_aton("0.0.0.0"))  # noqa: S104 - joins on all
+                self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+            else:
+                self._socket.bind((host, port))
+        except OSError as error:
+            raise InputError(f"{self.name}: listen: {error}; allowed: an address that is free here") from error
+        self.address = self._socket.getsockname()[:2]
+        self._thread.start()
+
+    def poll(self, until_ns: int) -> Iterable[Item]:
+        """What came before this time."""
+        rows: dict[str, list[Detection]] = {}
+        out: list[Item] = []
+        for arrived in self._arrivals.take(until_ns):
+            for item in arrived.items:
+                if isinstance(item, Detection):
+                    rows.setdefault(item.line, []).append(item)
+                else:
+                    out.append(item)
+        batches = [batch_of(line, of_line) for line, of_line in rows.items()]
+        return [*batches, *out, *self._arrivals.findings(until_ns)]
+
+    def position(self) -> str:
+        """A datagram has no position."""
+        return ""
+
+    def seek(self, position: str) -> None:
+        """What was sent while we were away is gone."""
+
+    def committed(self, position: str) -> None:
+        """Nobody waits to hear of it."""
+
+    def listen(self, listener: Callable[[Heard], None]) -> None:
+        """Show every datagram to somebody, in the socket's thread."""
+        self._arrivals.listener = listener
+
+    def status(self) -> SourceStatus:
+        """How it is doing."""
+        arrivals = self._arrivals
+        return SourceStatus(
+            up=arrivals.last_ns is not None,
+            reason="" if arrivals.last_ns is not None else "nothing has come yet",
+            last_ns=arrivals.last_ns,
+            received=arrivals.received,
+            waiting=len(arrivals),
+            dropped=arrivals.dropped,
+            refused=arrivals.refused,
+            unplaced=dict(arrivals.unplaced),
+        )
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+        if self._socket is not None:
+            self._socket.close()
+
+    def _run(self) -> None:
+        assert self._socket is not None
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                try:
+                    raw, sender = self._socket.recvfrom(65_536)
+                except ConnectionError:
+                    continue
+                self.take(raw, self._clock.now_ns(), f"{sender[0]}:{sender[1]}")
+
+    def take(self, raw: bytes, received_ns: int, where: str = "") -> None:
+        """Take one datagram."""
+        try:
+            datagram = read_datagram(raw)
+        except InputError as error:
+            self._arrivals.trouble("", "refused", "note", "a datagram that is no ASTERIX")
+            self._arrivals.shown(received_ns, where, b"", (), str(error))
+            return
+        for fault in datagram.faults:
+            self._arrivals.trouble("", "refused", "note", fault.split(" (", maxsplit=1)[0])
+        items = [item for plot in datagram.plots if (item := self._item(plot, received_ns)) is not None]
+        self._arrivals.put(Arrived(received_ns, tuple(items)))
+        text = f"{len(datagram.plots)} records, {datagram.passed_over} blocks of other categories"
+        self._arrivals.shown(received_ns, where, text.encode(), items, "; ".join(datagram.faults))
+
+    def _item(self, plot: Plot, received_ns: int) -> Item | None:
+        origin = f"{plot.origin[0]}.{plot.origin[1]}"
+        sensor = self._radars.get(origin)
+        if sensor is None:
+            self._arrivals.unknown(f"radar {origin}")
+            return None
+        stamped_ns = None if plot.day_s is None else time_of_day_ns(plot.day_s, received_ns)
+        at_ns, wrong = event_time_ns(stamped_ns, received_ns, self._oldest_s)
+        if wrong:
+            self._arrivals.trouble(sensor.id, "clock_skew", "note", f"a record {wrong}")
+        if at_ns < 0:
+            return None
+        if plot.category == 34:
+            return health_of(self._site, sensor.id, at_ns, "heartbeat", "ok", "the radar turns")
+        return self._detection(plot, sensor, at_ns)
+
+    def _detection(self, plot: Plot, sensor: Sensor, at_ns: int) -> Detection | None:
+        line = self._site.line(sensor.line)
+        geometry = geometry_of(line)
+        sigma_m = self._range_sigma_m
+        if plot.lon is not None and plot.lat is not None:
+            lon, lat = plot.lon, plot.lat
+        elif plot.range_m is not None and plot.azimuth_deg is not None:
+            own_lon, own_lat = geometry.to_lonlat(sensor.at_m or 0.0, sensor.offset_m)
+            lon, lat, _ = WGS84.fwd(float(own_lon), float(own_lat), plot.azimuth_deg, plot.range_m)
+            sigma_m = max(sigma_m, math.radians(self._azimuth_sigma_deg) * plot.range_m)
+        else:
+            self._arrivals.trouble(sensor.id, "refused", "note", "a record that says no place")
+            return None
+        chainage, offset = geometry.to_chainage(lon, lat)
+        chainage_m, offset_m = float(chainage), float(offset)
+        if abs(offset_m) > _FAR_M or not -sigma_m <= chainage_m <= line.length_m + sigma_m:
+            self._arrivals.trouble(sensor.id, "refused", "note", f"a place further than {_FAR_M:.0f} m from the line")
+            return None
+        chainage_m = min(max(chainage_m, 0.0), line.length_m)
+        return quantise(
+            Detection(
+                line=line.id,
+                sensor=sensor.id,
+                time_ns=at_ns,
+                duration_s=0.0,
+                chainage_m=chainage_m,
+                chainage_sigma_m=sigma_m,
+                from_m=max(chainage_m - sigma_m, 0.0),
+                to_m=min(chainage_m + sigma_m, line.length_m),
+                strength_db=_STRENGTH_DB,
+                probability=_PROBABILITY,
+                offset_m=offset_m,
+                offset_sigma_m=sigma_m,
+                sensor_track=None if plot.track is None else str(plot.track),
+            )
+        )
