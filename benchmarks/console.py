@@ -81,7 +81,7 @@ def measure(args: argparse.Namespace) -> Figures:
         with _writing(store, seconds * 3 + 300.0) as log, _console(store) as (address, console):
             cookie = _cookie(address, store)
             if PAGE.joinpath("index.html").is_file() and _browser() is not None:
-                figures |= _in_a_browser(address, cookie, log, seconds)
+                figures |= _in_a_browser(address, _password(store), log, seconds)
             figures |= _feeds(address, cookie, console, seconds)
     figures["wheel_mb"] = _wheel_mb()
     figures["next_run_s"] = (
@@ -146,14 +146,18 @@ def _cookie(address: str, store: Path) -> str:
     return said.cookies["lw_session"]
 
 
-def _in_a_browser(address: str, cookie: str, log: Path, seconds: float) -> Figures:
+def _in_a_browser(address: str, password: str, log: Path, seconds: float) -> Figures:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_browser(), args=list(ARGUMENTS))
         context = browser.new_context(viewport={"width": 1920, "height": 1080})
-        context.add_cookies([{"name": "lw_session", "value": cookie, "url": address}])
         figures: Figures = {}
         page = context.new_page()
         page.set_default_timeout(180_000)
+        page.goto(address)
+        page.locator("[data-testid=login] input[name=name]").fill(NAME)
+        page.locator("[data-testid=login] input[name=password]").fill(password)
+        page.keyboard.press("Enter")
+        page.get_by_test_id("queue-row").first.wait_for()
         begun = time.monotonic()
         page.goto(address, wait_until="commit")
         page.get_by_test_id("queue-row").first.wait_for()

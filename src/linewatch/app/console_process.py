@@ -7,9 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
-
-from starlette.types import ASGIApp
+from typing import Any, Final
 
 from linewatch.app.features import features_of
 from linewatch.app.watch_link import WatchLink
@@ -110,6 +108,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
     def history() -> History:
         return open_store(store)
 
+    features: Any = features_of(site, store)  # an ASGI part whose own types are narrower than the protocol's
     return Needs(
         site,
         history,
@@ -120,7 +119,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         clock,
         LateEvidence(store),
         LateReports(store, site),
-        cast("ASGIApp", features_of(site, store)),
+        features,
     )
 
 
