@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from linewatch.app.act_inbox import ActInbox, settle
 from linewatch.app.archiving import begin_archive
+from linewatch.app.clips import begin_evidence
 from linewatch.app.pipeline import Pipeline
 from linewatch.app.replay import journal_of, span
 from linewatch.app.run import NS_PER_S, Runner
@@ -31,6 +32,7 @@ class PlayedWatch:
         self._out: list[Record] = []
         archive = begin_archive(self._journal, site, settings)
         self._runner = Runner(site, pipeline, [recording], self._journal, self._out.append, archive)
+        self._runner.evidence = begin_evidence(self._journal, site, settings, self._runner.period_ns)
         first, self.last = span([recording], self._runner, settings, None)
         found = self._journal.positions()
         if found is not None:

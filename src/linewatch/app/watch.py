@@ -15,6 +15,7 @@ import msgspec
 from linewatch import __version__
 from linewatch.app.act_inbox import ActInbox, settle
 from linewatch.app.archiving import begin_archive
+from linewatch.app.clips import begin_evidence
 from linewatch.app.delivery import Delivery
 from linewatch.app.own_findings import OwnFindings
 from linewatch.app.pipeline import Pipeline
@@ -92,6 +93,7 @@ class LiveWatch:
             archive = begin_archive(self._journal, site, settings)
             everyone: list[Source] = [*self.sources, self.own]
             self._runner = Runner(site, pipeline, everyone, self._journal, self._take, archive)
+            self._runner.evidence = begin_evidence(self._journal, site, settings, self._runner.period_ns)
             self._next = self._resume(self._journal.positions(), site_changed=site_changed)
             self._delivery = Delivery(store, notifiers, clock=self.clock) if notifiers else None
             self._inbox = ActInbox(store, self.clock, self._pulse)
