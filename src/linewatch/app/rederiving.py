@@ -136,7 +136,8 @@ def rederive(folder: Path) -> Rederived:
             msgspec.msgpack.decode((folder / "rederive/states.msgpack").read_bytes(), type=dict[str, bytes])
         )
     found, heard = _decided(pipeline, states, entries, told["incident"])
-    clips = tuple(_clip(folder, clip, pipeline, heard) for clip in told["clips"])
+    last = max(entry.tick for entry in entries if entry.kind == "tick")
+    clips = tuple(_clip(folder, clip, pipeline, heard, last) for clip in told["clips"])
     return _verdict(wanted, found, clips, entries)
 
 
@@ -223,7 +224,9 @@ def _described(entries: Sequence[Entry]) -> tuple[Site, dict[str, Any]]:
 # --- from samples -----------------------------------------------------------------------------------------------------
 
 
-def _clip(folder: Path, told: dict[str, Any], pipeline: Pipeline, heard: dict[tuple[int, str], list[bytes]]) -> str:
+def _clip(
+    folder: Path, told: dict[str, Any], pipeline: Pipeline, heard: dict[tuple[int, str], list[bytes]], last: int
+) -> str:
     """Whether a clip's samples give the detections that were recorded."""
     if not told["file"]:
         return f"{told['sensor']}: no clip ({told['refusal'] or told['left_out']})"
@@ -232,7 +235,7 @@ def _clip(folder: Path, told: dict[str, Any], pipeline: Pipeline, heard: dict[tu
         part = "not all channels" if not clip.all_channels else "no state of its detectors before it"
         return f"{clip.sensor}: not tried, the clip has {part}"
     try:
-        ticks, differing = _felt_again(clip, pipeline, heard)
+        ticks, differing = _felt_again(clip, pipeline, heard, last)
     except LinewatchError as error:
         return f"{clip.sensor}: not tried ({error})"
     if differing:
@@ -240,20 +243,21 @@ def _clip(folder: Path, told: dict[str, Any], pipeline: Pipeline, heard: dict[tu
     return f"{clip.sensor}: its samples give the recorded detections again, in all {ticks} ticks"
 
 
-def _felt_again(clip: ClipData, pipeline: Pipeline, heard: dict[tuple[int, str], list[bytes]]) -> tuple[int, int]:
+def _felt_again(
+    clip: ClipData, pipeline: Pipeline, heard: dict[tuple[int, str], list[bytes]], last: int
+) -> tuple[int, int]:
+    """Ticks up to the last of the bundle's inputs, and in how many of them something else is detected."""
     states = pipeline.thaw_signals(clip.states)
     by_tick: dict[int, list[Block]] = {}
     for index, block in clip.blocks:
         by_tick.setdefault(index, []).append(block)
-    known = {index for index, _ in heard}
-    last = max(known, default=-1)
     ticks = differing = 0
     period_ns = round(pipeline.settings.tick.period_s * 1e9)
     for index in sorted(by_tick):
         tick = Tick(index, index * period_ns, index * period_ns, period_ns)
         states, felt = pipeline.detect(states, clip.sensor, by_tick[index], tick)
         if index > last:
-            continue
+            break
         again: list[Record] = [item.record for item in felt if item.kind == "detections"]
         ticks += 1
         differing += [canonical_bytes(r) for r in again] != heard.get((index, clip.sensor), [])

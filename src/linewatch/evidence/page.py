@@ -1,4 +1,4 @@
-"""The page of a bundle: one HTML file that opens offline, in which a person sees what was recorded and how it is proven."""
+"""The page of a bundle: one HTML file that opens offline and shows what was recorded, and how that is proven."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,15 +15,17 @@ _STYLE: Final = """
 *{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--ink);font:15px/1.55 system-ui,sans-serif}
 main{max-width:1080px;margin:0 auto;padding:32px 24px 64px}h1{font-size:27px;line-height:1.2;margin:0 0 4px}
 h2{font-size:17px;margin:36px 0 12px}p{margin:0 0 8px}.soft{color:var(--soft)}.lead{font-size:17px;margin:14px 0 0}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(158px,1fr));gap:12px;margin:22px 0 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:12px;margin:22px 0 0}
 .card,section,figure{background:var(--paper);border:1px solid var(--line);border-radius:10px}
-.card{padding:12px 14px}.card b{display:block;font-size:18px;line-height:1.3}.card span{color:var(--soft);font-size:13px}
+.card{padding:12px 14px}
+.card b{display:block;font-size:18px;line-height:1.3}.card span{color:var(--soft);font-size:13px}
 section{padding:16px 20px}figure{margin:0 0 14px;padding:14px 16px}figcaption{margin-bottom:8px;font-weight:600}
 .plot{display:grid;grid-template-columns:auto 1fr;column-gap:10px}.plot img{width:100%;display:block;border-radius:4px}
 .y{display:flex;flex-direction:column-reverse;justify-content:space-between;text-align:right}
 .x{grid-column:2;display:flex;justify-content:space-between}.x,.y{color:var(--soft);font-size:12.5px;white-space:nowrap}
 .frames{display:grid;grid-template-columns:repeat(auto-fit,minmax(260px,1fr));gap:14px}.frames img{width:100%}
-table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:7px 12px 7px 0;vertical-align:top;
+table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;
+padding:7px 12px 7px 0;vertical-align:top;
 border-bottom:1px solid var(--line)}th{color:var(--soft);font-weight:500}tr:last-child td{border-bottom:0}
 code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.code{font-size:17px;color:var(--mark)}
 .banner{border-left:4px solid var(--mark);padding:10px 16px;background:var(--paper);margin:18px 0 0}
@@ -41,11 +43,11 @@ def page_of(
     """The page as text. Everything on it stands in the bundle's files, too."""
     zone = ZoneInfo(told["timezone"])
     last = versions[-1]["incident"]
+    name = f"incident <code>{escape(last['id'])}</code>"
     title = f"{_kind(last)} at {_place(last)}"
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="soft">{escape(told["site"])} · raised {_moment(last["raised_ns"], zone)} · incident <code>'
-        f"{escape(last['id'])}</code></p>",
+        f'<p class="soft">{escape(told["site"])} · raised {_moment(last["raised_ns"], zone)} · {name}</p>',
         f'<p class="lead">{escape(last.get("reason", "The reason names own people and was left out."))}</p>',
         _banner(told),
         _cards(last),
@@ -139,7 +141,8 @@ def _plot(picture: Mapping[str, Any]) -> str:
         f'<figure><figcaption>{escape(picture["title"])}</figcaption><div class="plot">'
         f'<div class="y"><span>{escape(side[0])}</span><span>{escape(side[1])}</span></div>'
         f'<img src="{escape(picture["file"])}" alt="{escape(picture["title"])}">'
-        f'<div class="x"><span>{escape(bottom[0])}</span><span>from the raising</span><span>{escape(bottom[1])}</span></div>'
+        f'<div class="x"><span>{escape(bottom[0])}</span><span>time from the raising</span>'
+        f"<span>{escape(bottom[1])}</span></div>"
         "</div></figure>"
     )
 
@@ -182,12 +185,12 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _proof(told: Mapping[str, Any]) -> str:
-    head = told["head"]
+    head, first = told["head"], told["chains"]["record"]["first"]
     rows = (
         ("Code of the head", f'<code class="code">{escape(head["code"])}</code>'),
         (
             "Record chain",
-            f"entries {told['chains']['record']['first']} to {head['record_seq']}, head <code>{head['record_hash']}</code>",
+            f"entries {first} to {head['record_seq']}, head <code>{head['record_hash']}</code>",
         ),
         ("Audit chain", f"entries 0 to {head['audit_seq']}, head <code>{head['audit_hash']}</code>"),
         (
@@ -200,8 +203,8 @@ def _proof(told: Mapping[str, Any]) -> str:
         ),
     )
     note = (
-        '<p class="soft">A chain proves that records were not changed after they were written. It does not prove that a '
-        "sensor told the truth. Without a head from outside, the owner of the store could have written it anew.</p>"
+        '<p class="soft">A chain proves that records were not changed after they were written. It does not prove that '
+        "a sensor told the truth. Without a head from outside, the owner of the store could have written it anew.</p>"
     )
     return f"<section>{_table(rows)}{note}</section>"
 
@@ -216,7 +219,8 @@ def _origin(told: Mapping[str, Any]) -> str:
         ("Settings", f"<code>{escape(run['settings_id'])}</code>, in bundle.json"),
         (
             "Written by",
-            f"Linewatch {escape(run['package_version'])}, libraries <code>{run['lock_sha256']}</code>, {run['cpu_level']}",
+            f"Linewatch {escape(run['package_version'])}, libraries <code>{run['lock_sha256']}</code>, "
+            f"{run['cpu_level']}",
         ),
         ("Exported by", versions),
         ("Models", models),

@@ -1,4 +1,4 @@
-"""Pictures that people read of a clip: waterfall, spectrogram, camera frames. Axes and words stand beside, in the page."""
+"""Pictures of a clip that people read: waterfall, spectrogram, camera frames. What the axes mean stands beside them."""
 
 import io
 from typing import Final
@@ -39,7 +39,7 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 def pictures_of(clip: ClipData, raised_ns: int, *, blurred: bool = False, width_px: int | None = None) -> list[Picture]:
-    """What there is to see of a clip: frames of a camera; of all others a waterfall, where it is wide, and a spectrogram."""
+    """What there is to see of a clip: frames of a camera; else a waterfall, where it is wide, and a spectrogram."""
     blocks = [block for _, block in clip.blocks]
     if not blocks:
         return []
