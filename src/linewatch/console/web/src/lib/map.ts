@@ -52,8 +52,8 @@ export class LineMap {
     this.gl.once('load', () => {
       this.ready = true;
       this.refill();
+      onReady();
     });
-    this.gl.once('idle', onReady);
   }
 
   private refill(): void {
@@ -70,6 +70,20 @@ export class LineMap {
   }
 
   private readonly shown = new Map<string, GeoJSON.FeatureCollection>();
+
+  private readonly marks = new Map<string, string>();
+
+  /** Like `set`, but only where `mark` differs from the last one: every new picture costs the map several frames. */
+  setIfNew(name: string, mark: string, data: () => GeoJSON.FeatureCollection): void {
+    if (this.marks.get(name) === mark) return;
+    this.marks.set(name, mark);
+    this.set(name, data());
+  }
+
+  /** Degrees of longitude that one pixel covers now. */
+  get pixel_deg(): number {
+    return 360 / (512 * 2 ** this.gl.getZoom());
+  }
 
   set(name: string, data: GeoJSON.FeatureCollection): void {
     if (this.ready) this.put(name, data);

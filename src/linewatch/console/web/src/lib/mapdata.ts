@@ -84,3 +84,21 @@ export function incidentPoints(list: Incident[], lines: Map<string, LineShape>, 
   }
   return collection(features);
 }
+
+/** A mark that changes when tracks would be drawn otherwise at this many degrees a pixel. */
+export function trackMark(tracks: Iterable<Track>, pixel_deg: number, close: boolean): string {
+  const parts: (string | number)[] = [String(close)];
+  for (const t of tracks) {
+    if (t.lon === null || t.lat === null) continue;
+    const wide = Math.round((t.to_m - t.from_m) / 111_320 / pixel_deg);
+    parts.push(t.id, Math.round(t.lon / pixel_deg), Math.round(t.lat / pixel_deg), wide, t.known ? 'known' : t.mover);
+    if (close) parts.push(Math.round(t.speed_mps), Math.round(t.sigma_m / 111_320 / pixel_deg));
+  }
+  return parts.join();
+}
+
+/** The same for incidents: most of their news (a reason, a count) does not show on the map. */
+export function incidentMark(list: Incident[], chosen: string, pixel_deg: number): string {
+  const at = (i: Incident): number => Math.round(i.chainage_m / 111_320 / pixel_deg);
+  return `${chosen}|${list.map((i) => `${i.id},${i.priority},${i.state},${at(i)}`).join()}`;
+}
