@@ -1,5 +1,6 @@
 """A real MQTT broker on loopback, for tests: mosquitto, with a store of its own, that can be stopped and started."""
 
+import getpass
 import shutil
 import socket
 import subprocess
@@ -39,12 +40,11 @@ class Mosquitto:
         self.port = port
         self.url = f"mqtt://127.0.0.1:{port}"
         self._config = folder / "mosquitto.conf"
+        # As root it would become another user, who may not write its store here.
         self._config.write_text(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
+            f"user {getpass.getuser()}\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
             f"autosave_interval 1\nmax_queued_messages 0\nset_tcp_nodelay true\n{extra}"
         )
-        if (passwords := folder / "passwords").exists():
-            passwords.chmod(0o600)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

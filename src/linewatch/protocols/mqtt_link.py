@@ -51,7 +51,7 @@ class Broker(msgspec.Struct, frozen=True):
     """Our certificate (PEM); empty for none."""
     key_file: str = ""
     """Its key (PEM)."""
-    session_s: int = 86_400
+    session_s: int = 604_800
     """How long the broker keeps our session while we are away."""
     availability: str = ""
     """Topic that says `online` while we are connected, and `offline`, by last will, when we are not; empty for none."""

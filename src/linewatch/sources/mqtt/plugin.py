@@ -81,7 +81,7 @@ def listening(site: Site, settings: MqttSettings, folder: Path) -> MqttSource:
     return build(site, msgspec.structs.replace(settings, client_id=name, qos=0, availability=""), folder, session_s=0)
 
 
-def build(site: Site, settings: MqttSettings, folder: Path, *, session_s: int = 86_400) -> MqttSource:
+def build(site: Site, settings: MqttSettings, folder: Path, *, session_s: int = 604_800) -> MqttSource:
     """The source, not yet connected. Raises `InputError`."""
     host, port, tls = read_broker(settings.url)
     chosen = load_map(settings.map, folder, settings.base)
