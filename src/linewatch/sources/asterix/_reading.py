@@ -88,7 +88,8 @@ def time_of_day_ns(day_s: float, received_ns: int) -> int:
 @cache
 def _parser(category: int) -> Any:
     """The parser of the newest edition."""
-    spec = generated.manifest["CATS"][category][-1]
+    catalogue: Any = generated.manifest["CATS"]
+    spec = catalogue[category][-1]
     uap = getattr(spec, "cv_uap", None)
     if uap is None or not hasattr(uap, "parse"):
         raise InputError(f"category {category:03d}: found no single way to read its records")
