@@ -42,8 +42,9 @@ class Mosquitto:
         self._config = folder / "mosquitto.conf"
         # As root it would become another user, who may not write its store here.
         self._config.write_text(
-            f"user {getpass.getuser()}\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
-            f"autosave_interval 1\nmax_queued_messages 0\nset_tcp_nodelay true\n{extra}"
+            f"user {getpass.getuser()}\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
+            f"persistence true\npersistence_location {folder}/\nautosave_interval 1\n"
+            f"max_queued_messages 0\nset_tcp_nodelay true\n{extra}"
         )
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -55,7 +55,7 @@ card: Final = Card(
     title="HTTP: detections, health, own people's positions and weather as JSON, with a token each",
     level="detection, health",
     licence="Apache-2.0 (starlette, uvicorn: BSD-3-Clause)",
-    docs="docs/http.md",
+    docs="docs/source-http.md",
     limits=(
         "An answer waits for the disk: a caller sees up to a tick (0.25 s) of delay, and should send rows together.",
         "Names of rows are remembered while the watch runs, not across its restarts.",

@@ -168,7 +168,7 @@ def load_map(name: str, folder: Path, base: str = "") -> Map:
         chosen = msgspec.structs.replace(read, base=base or read.base)
         Mapper(chosen)
     except (ValueError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{name}: {error}; allowed: a map as in docs/mqtt.md") from error
+        raise InputError(f"{name}: {error}; allowed: a map as in docs/source-mqtt.md") from error
     return chosen
 
 

@@ -65,7 +65,7 @@ card: Final = Card(
     title="MQTT: Zigbee2MQTT, Frigate, ChirpStack, The Things Stack, Meshtastic, Axis, ONVIF, or a map of your own",
     level="detection, health",
     licence="Apache-2.0 (aiomqtt: BSD-3-Clause)",
-    docs="docs/mqtt.md",
+    docs="docs/source-mqtt.md",
     limits=(
         "A device that stamps nothing is dated by when its message came: what a broker kept for an hour counts as now.",
         "Under MQTT 3.1.1 the broker's own limit of messages in flight holds (mosquitto: 20 unless configured).",
