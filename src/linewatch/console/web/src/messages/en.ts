@@ -283,6 +283,8 @@ export const en = {
   'health.kind': 'Kind',
   'health.id': 'Sensor',
   'health.state': 'State',
+  'health.detections': 'Detections between two heartbeats',
+  'health.lag': 'Lag in seconds',
   'health.show': 'Show on the line',
 
   'replay.title': 'Replay',

@@ -285,6 +285,8 @@ export const pl: Record<MessageKey, string> = {
   'health.kind': 'Rodzaj',
   'health.id': 'Czujnik',
   'health.state': 'Stan',
+  'health.detections': 'Wykrycia między dwoma sygnałami',
+  'health.lag': 'Opóźnienie w sekundach',
   'health.show': 'Pokaż na linii',
 
   'replay.title': 'Odtwarzanie',

@@ -13,6 +13,7 @@ const LAG_LIMIT_S = 5;
 const DISAGREE_MS = 2500;
 /** After so many vain readings the list is read only each so manieth time. */
 const RELOADS = 6;
+const CURVE_S = 900;
 const PAST_PART_MS = 200_000;
 const PAST_PARTS = 3;
 /** Fast, but not so fast that reading the past takes the server's time from the present. */
@@ -47,6 +48,9 @@ class Live {
   /** Tracks that live, by id, with where each was a moment ago. */
   readonly tracks = new Map<string, Track>();
 
+  /** Detections a second and lag of the last minutes, as columns for a curve. */
+  readonly curve = { times_s: [] as number[], detections: [] as number[], lag_s: [] as number[] };
+  private felt = 0;
   private watchers = new Set<Watcher>();
   private lastSign = performance.now();
   private skew = 0;
@@ -75,7 +79,10 @@ class Live {
     const feed = followFeed(
       './api/feed',
       {
-        detections: (f) => this.watchers.forEach((w) => w.detections?.(f)),
+        detections: (f) => {
+          this.felt += f.c.length;
+          this.watchers.forEach((w) => w.detections?.(f));
+        },
         tracks: (tick, tracks, whole) => {
           this.keep(tracks, whole);
           this.watchers.forEach((w) => w.tracks?.(tick, tracks));
@@ -162,6 +169,18 @@ class Live {
     this.watchers.forEach((w) => w.advance?.(state.now_ms));
     if (this.stale_s !== 0) this.stale_s = 0;
     this.compare(state);
+    this.note(state);
+  }
+
+  private note(state: LiveState): void {
+    const { times_s, detections, lag_s } = this.curve;
+    const now_s = Math.floor(state.now_ms / 1000);
+    if (now_s <= (times_s.at(-1) ?? 0)) return; // both streams carry the state
+    times_s.push(now_s);
+    detections.push(this.felt);
+    lag_s.push(state.lag_s);
+    this.felt = 0;
+    if (times_s.length > CURVE_S) [times_s, detections, lag_s].forEach((column) => column.shift());
   }
 
   private compare(state: LiveState): void {
