@@ -52,8 +52,12 @@ def write(folder: Path, seconds: float, tracks: int, detections_per_s: int) -> N
         describe(journal, reader, site, {})
     crowd = _Crowd(site, tracks)
     incidents: list[Incident] = []
-    first = time.time_ns() // PERIOD_NS + 1
-    for index in range(first, first + round(seconds * 4)):
+    next_incident = 0
+    index = time.time_ns() // PERIOD_NS
+    last = index + round(seconds * 1e9 / PERIOD_NS)
+    while index < last:
+        # Ticks that a slow machine was late for are left out, as a live watch does: what is measured is the console.
+        index = max(index, time.time_ns() // PERIOD_NS) + 1
         time.sleep(max(index * PERIOD_NS - time.time_ns(), 0) / 1e9)
         tick = Tick(index, index * PERIOD_NS, index * PERIOD_NS, PERIOD_NS)
         journal.append("tick", "", canonical_bytes(tick))
@@ -62,7 +66,8 @@ def write(folder: Path, seconds: float, tracks: int, detections_per_s: int) -> N
         for track in crowd.moved(tick):
             journal.append("track", track.id, canonical_bytes(track))
         new = None
-        if index % 4 == 0:
+        if index >= next_incident:
+            next_incident = index + 4
             new = _incident(site, tick, len(incidents))
             incidents.append(new)
             _append(journal, new)

@@ -5,7 +5,8 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -164,24 +165,44 @@ def start_console(site: str | None, store: Path, settings: ConsoleSettings) -> "
 def keep_console(site: str | None, store: Path, settings: ConsoleSettings, stop: threading.Event) -> int:
     """The console beside a watch until `stop` is set: started again when it dies, alone, while the watch goes on.
 
-    Exit status: 0 when it was stopped; 2 where what it was asked to do cannot be done, and 1 where it died three times
-    before it could have been opened. In both of these `stop` is set.
+    Exit status: 0 when it was stopped; 2 where what it was asked to do cannot be done (it has said why), and 1 where it
+    died three times before it could have been opened.
     """
     early = 0
     while not stop.is_set():
-        began = monotonic_s()
+        began_s = monotonic_s()
         console = start_console(site, store, settings)
         while console.poll() is None and not stop.wait(LOOK_S):
             pass
-        if console.poll() is None:
+        if stop.is_set():
             console.terminate()
             console.wait(10)
             return 0
-        if console.returncode == 2:  # what it was asked to do cannot be done: it has said why
-            stop.set()
+        if console.returncode == 2:
             return 2
-        early = early + 1 if monotonic_s() - began < EARLY_S else 0
+        early = early + 1 if monotonic_s() - began_s < EARLY_S else 0
         if early == 3:
-            stop.set()
             return 1
     return 0
+
+
+@contextmanager
+def console_beside(
+    site: str | None, store: Path, settings: ConsoleSettings, ended: Callable[[int], None]
+) -> Iterator[None]:
+    """Keep a console up while the body runs. `ended` is told the status of one that could not be kept up."""
+    store.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+
+    def keep() -> None:
+        status = keep_console(site, store, settings, stop)
+        if status:
+            ended(status)
+
+    keeper = threading.Thread(target=keep, name="console")
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join()

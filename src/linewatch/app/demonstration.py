@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from linewatch.app.console_process import first_account, keep_console
+from linewatch.app.console_process import console_beside, first_account
 from linewatch.clock import Clock, WallClock
 from linewatch.console.settings import ConsoleSettings
 from linewatch.errors import InputError
@@ -40,17 +40,14 @@ def demonstrate(
         if first is not None:
             say(f"Sign in as {first[0]} with the password {first[1]}")
         statuses: list[int] = []
-        site_name = REFERENCE if scene == ON_REFERENCE else None
-        keeper = threading.Thread(
-            target=lambda: statuses.append(keep_console(site_name, folder, settings, stop)), name="console"
-        )
-        keeper.start()
-        try:
-            _watch(scene, seed, speed, folder, clock, stop)
-        finally:
+
+        def ended(status: int) -> None:
+            statuses.append(status)
             stop.set()
-            keeper.join()
-    return statuses[0] if statuses else 1
+
+        with console_beside(REFERENCE if scene == ON_REFERENCE else None, folder, settings, ended):
+            _watch(scene, seed, speed, folder, clock, stop)
+    return statuses[0] if statuses else 0
 
 
 def _watch(scene: str, seed: int, speed: float, store: Path, clock: Clock, stop: threading.Event) -> None:

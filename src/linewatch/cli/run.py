@@ -1,11 +1,15 @@
 """Watch a site for real: its sources in, incidents into the store, notifiers told."""
 
 import argparse
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from linewatch.app.console_process import console_beside
 from linewatch.app.watch_port import DEFAULT_PORT
 from linewatch.app.watching import Around, watch
 from linewatch.cli.printing import IncidentPrinter, incident_line
+from linewatch.console.settings import DEFAULT_PORT as CONSOLE_PORT
+from linewatch.console.settings import ConsoleSettings
 from linewatch.records import Incident, Record
 from linewatch.site.load import load_site
 
@@ -28,6 +32,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-port", action="store_true", help="listen on no port")
     parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="certificate and chain (PEM)")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate (PEM)")
+    parser.add_argument(
+        "--console-port", type=int, default=CONSOLE_PORT, help=f"port of the console (default: {CONSOLE_PORT})"
+    )
+    parser.add_argument("--no-console", action="store_true", help="start no console beside the watch")
     parser.add_argument("--heartbeat", default="", metavar="URL", help="call this address while all is well")
     parser.add_argument("--heartbeat-every", type=float, default=60.0, metavar="S", help="seconds between two calls")
 
@@ -52,5 +60,14 @@ def run(args: argparse.Namespace) -> int:
         heartbeat=args.heartbeat,
         heartbeat_s=args.heartbeat_every,
     )
-    watch(site, store, around, (lambda _: None) if args.json else (lambda text: print(text, flush=True)), show)
+    if args.no_console or args.json:
+        beside: AbstractContextManager[None] = nullcontext()
+    else:
+        settings = ConsoleSettings(
+            host=args.host, port=args.console_port, tls_certificate=args.tls_certificate, tls_key=args.tls_key
+        )
+        # A console that cannot be kept up has said why; the watch goes on without it.
+        beside = console_beside(args.site, store, settings, lambda _: None)
+    with beside:
+        watch(site, store, around, (lambda _: None) if args.json else (lambda text: print(text, flush=True)), show)
     return 0
