@@ -137,7 +137,7 @@ def _other_payload(folder: Path) -> None:
         (_other_samples, "is not the clip that the chain names"),
         (_other_payload, "it is not what was committed to"),
         (lambda f: _edit_lines(f, "record.jsonl.gz", lambda rows: rows.pop(20)), "record entry 20: it is missing"),
-        (lambda f: _edit_lines(f, "record.jsonl.gz", lambda rows: rows.pop()), "does not lead to the head"),
+        (lambda f: _edit_lines(f, "record.jsonl.gz", lambda rows: rows.pop()), "it is missing"),
         (lambda f: _edit_lines(f, "audit.jsonl.gz", lambda rows: rows[0].__setitem__(3, "x")), "audit"),
         (lambda f: (f / "index.html").write_text("other"), "index.html: its bytes were changed"),
         (lambda f: (f / "incident.json").unlink(), "incident.json: is missing"),

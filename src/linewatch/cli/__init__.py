@@ -37,6 +37,7 @@ _VERBS: Final = {
     "takeover": "make a standby the store that is written",
     "walktest": "score a walk test against a store: found, with its interval; measured coverage",
     "verify": "check that a store's chains of records are whole",
+    "lodge": "leave a store's head with somebody else, so that nobody can rewrite it",
     "export": "one incident as a bundle that others can check",
     "rederive": "derive an exported incident again",
 }
