@@ -28,7 +28,7 @@ def _gap_m(one: Incident, other: Incident) -> float:
 
 def _may_stand_behind(lead: Incident, incident: Incident, settings: DeskSettings) -> bool:
     """Whether this incident may be grouped with that lead at all, by what it is and how urgent."""
-    if lead.line != incident.line or incident.concern in _ALONE or lead.concern in _ALONE:
+    if lead.line != incident.line or incident.concern in _ALONE or lead.concern == "seat":
         return False
     if (lead.concern in _EQUIPMENT) != (incident.concern in _EQUIPMENT) or incident.priority < lead.priority:
         return False

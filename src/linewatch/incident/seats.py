@@ -127,9 +127,7 @@ def unattended(site: Site, settings: DeskSettings, name: str, seats: Mapping[str
     return f"{name}: nobody has sat there for {free_s:.0f} s"
 
 
-def incident_of(
-    site: Site, name: str, sections: tuple[str, ...], reason: str, now_ns: int, settings_id: str
-) -> Incident:
+def incident_of(site: Site, name: str, sections: set[str], reason: str, now_ns: int, settings_id: str) -> Incident:
     """The incident that an unattended seat raises now, over all of its sections on the first line that it keeps."""
     kept = [section for line in site.lines for section in line.sections if f"{line.id}/{section.name}" in sections]
     line = site.line(kept[0].line) if kept else site.lines[0]

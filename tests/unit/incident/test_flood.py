@@ -8,7 +8,7 @@ from linewatch.incident.desk import DeskSettings
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.step import IncidentStep
 from linewatch.ports import Item
-from linewatch.records import MOVERS, Attention, Incident, OperatorAct, Record, Track, interrupts, standing
+from linewatch.records import MOVERS, Attention, Incident, OperatorAct, Record, Track, Weather, interrupts, standing
 from tests.sites import fence_site
 from tests.strategies import T0_NS
 from tests.unit.incident.test_step import S, outage, tick, track
@@ -104,6 +104,17 @@ def test_a_grouped_incident_that_becomes_more_urgent_is_shown() -> None:
     assert line.of("p1").group == line.of("c1").id
     line.at(3, mover(3, "p1", 5_200.0, intent="crossing"))
     assert (line.of("p1").group, line.of("p1").kind) == ("", "crossing")
+
+
+def test_a_lead_in_distress_keeps_its_group_and_a_member_in_distress_leaves_it() -> None:
+    line = Line().at(0, Weather("main", 0.0, 30_000.0, T0_NS, temperature_c=-6.0, wind_mps=4.0))
+    for at in range(1, 260, 5):
+        line.at(at, crowd(at, "c1", 5_000.0, offset_m=8.0), mover(at, "p1", 5_200.0 + at, offset_m=30.0))
+    assert line.of("c1").concern == "distress"
+    assert (line.of("p1").concern, line.of("p1").group) == ("none", line.of("c1").id)
+    for at in range(260, 520, 5):
+        line.at(at, crowd(at, "c1", 5_000.0, offset_m=8.0), mover(at, "p1", 5_300.0, offset_m=8.0))
+    assert (line.of("p1").concern, line.of("p1").group) == ("distress", "")
 
 
 def test_what_happens_again_in_one_place_before_anybody_looked_is_one_matter_and_afterwards_it_is_news() -> None:
