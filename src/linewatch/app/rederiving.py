@@ -184,7 +184,8 @@ def _decided(
 def _ticks(entries: Iterable[Entry]) -> Iterator[tuple[Tick, list[Input], int]]:
     """Inputs by tick, each with the position of its tick."""
     tick: Tick | None = None
-    seq, batch = 0, []
+    seq = 0
+    batch: list[Input] = []
     for entry in entries:
         assert entry.payload is not None
         if entry.kind == "tick":

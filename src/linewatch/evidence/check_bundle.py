@@ -71,7 +71,7 @@ def _encoded(point: Point) -> bytes:
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
-_BASE = _point((4 * pow(5, -1, _P) % _P).to_bytes(32, "little"))
+_BASE = _point((4 * pow(5, -1, _P) % _P).to_bytes(32, "little")) or (0, 1, 1, 0)
 
 
 def ed25519_holds(public_key: bytes, signature: bytes, message: bytes) -> bool:
@@ -95,15 +95,15 @@ def pack(value: Any) -> bytes:
         head = bytes([0x90 | len(value)]) if len(value) < 16 else b"\xdc" + len(value).to_bytes(2, "big")
         return head + b"".join(map(pack, value))
     if isinstance(value, str):
-        raw = value.encode()
+        raw: bytes = value.encode()
         return (bytes([0xA0 | len(raw)]) if len(raw) < 32 else _sized(0xD9, len(raw))) + raw
     if isinstance(value, bytes):
         return _sized(0xC4, len(value)) + value
     if -32 <= value < 128:
-        return value.to_bytes(1, "big", signed=value < 0)
+        return int(value).to_bytes(1, "big", signed=value < 0)
     for kind, width in ((0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8)):
         if 0 <= value < 1 << 8 * width:
-            return bytes([kind]) + value.to_bytes(width, "big")
+            return bytes([kind]) + int(value).to_bytes(width, "big")
     raise ValueError(f"{value} is no position or time")
 
 
@@ -314,7 +314,7 @@ class Bundle:
             for name, seq, digest in pairs:
                 check(seq in self.hashes[name], f"the head's {name} entry {seq} is not in this bundle")
                 check(self.hashes[name][seq].hex() == digest, f"{name} entry {seq} has another hash than in the head")
-            return head["record_seq"]
+            return int(head["record_seq"])
         parts = text.strip().upper().split("-")
         record_seq, audit_seq = int(parts[0]), int(parts[1])
         check(record_seq in record and audit_seq in audit, "what the code names is not in this bundle")

@@ -11,6 +11,7 @@
 The bytes are the same for the same samples: no times of writing are kept.
 """
 
+import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +65,9 @@ def of_channels(block: Block, first: int, count: int) -> Block | None:
 
 def write_clip(path: Path, request: ClipRequest, sensor: Sensor, clip: ClipData) -> None:
     """Write a clip. Raises `OSError` where the disk does not take it."""
-    with h5py.File(path, "w", track_order=True) as file:
+    # Made in memory: a disk that fills up is then one plain error, and not one out of the depths of HDF5.
+    made = io.BytesIO()
+    with h5py.File(made, "w", track_order=True) as file:
         told = {
             "format": FORMAT,
             "line": sensor.line,
@@ -87,6 +90,7 @@ def write_clip(path: Path, request: ClipRequest, sensor: Sensor, clip: ClipData)
         for number, (key, raw) in enumerate(sorted(clip.states.items())):
             kept = states.create_dataset(f"{number}", data=np.frombuffer(raw, dtype=np.uint8))
             kept.attrs["key"] = key
+    path.write_bytes(made.getbuffer())
 
 
 def read_clip(path: Path) -> ClipData:

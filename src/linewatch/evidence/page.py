@@ -214,14 +214,11 @@ def _origin(told: Mapping[str, Any]) -> str:
     derive = "yes: <code>linewatch rederive FOLDER</code>" if again["possible"] else escape(f"no: {again['why']}")
     models = "<br>".join(f"{escape(name)} <code>{digest}</code>" for name, digest in told["models"].items())
     versions = ", ".join(f"{escape(name)} {escape(version)}" for name, version in told["libraries"].items())
+    libraries = f"libraries <code>{run['lock_sha256']}</code>, {run['cpu_level']}"
     rows = (
         ("Can be derived again", derive),
         ("Settings", f"<code>{escape(run['settings_id'])}</code>, in bundle.json"),
-        (
-            "Written by",
-            f"Linewatch {escape(run['package_version'])}, libraries <code>{run['lock_sha256']}</code>, "
-            f"{run['cpu_level']}",
-        ),
+        ("Written by", f"Linewatch {escape(run['package_version'])}, {libraries}"),
         ("Exported by", versions),
         ("Models", models),
     )
