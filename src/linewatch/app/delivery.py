@@ -265,7 +265,7 @@ class Delivery:
                         await notifier.refresh(self._standing.at(self.clock.now_ns()), channel)
                         refreshed_s = monotonic_s()
                         self._up(channel)
-            except (OSError, TimeoutError, LinewatchError, EOFError) as error:
+            except Exception as error:  # noqa: BLE001 - a notifier, perhaps of somebody else, must never end the watch
                 self._down(channel, error)
                 await _closed(notifier)
                 await asyncio.sleep(wait_s * chance.uniform(0.9, 1.1))
@@ -290,7 +290,8 @@ class Delivery:
 
     def _down(self, channel: _Channel, error: BaseException) -> None:
         channel.failures += 1
-        channel.reason = (str(error) or type(error).__name__).splitlines()[0][:300]
+        known = isinstance(error, OSError | LinewatchError) and str(error)
+        channel.reason = (str(error) if known else f"{type(error).__name__}: {error}").splitlines()[0][:300]
         if channel.up:
             channel.up, channel.down_ns = False, self.clock.now_ns()
             self.say("delivery", f"{channel.notifier.name}: does not deliver: {channel.reason}")
@@ -309,5 +310,5 @@ async def _closed(notifier: Notifier) -> None:
     try:
         async with asyncio.timeout(_STOP_S / 2):
             await notifier.close()
-    except (OSError, TimeoutError, LinewatchError, EOFError):
+    except Exception:  # noqa: BLE001, S110 - it is being let go of; what it still says changes nothing
         pass

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from standardwebhooks import WebhookVerificationError
 
 from linewatch.errors import SiteError
 from linewatch.notify.build import build_notifiers
+from linewatch.notify_ports import News, Receipts, Situation, Told
 from linewatch.site.load import check_site
 from tests.unit.notify.made import WebServer, delivering, incident, outage, settled, site, until, web_server, writer
 
@@ -152,6 +154,33 @@ def test_only_what_was_chosen_is_told_and_how_it_ends(tmp_path: Path) -> None:
             settled(delivery, store)
         told = [(json.loads(body)["data"]["id"], json.loads(body)["type"]) for _, body in server.posts]
         assert told == [("b", "incident.raised"), ("b", "incident.closed")]
+
+
+class Faulty:
+    """Somebody else's notifier, with a mistake in it."""
+
+    name, from_start, refresh_s = "faulty", False, 0.0
+
+    def cares(self, record: Told) -> bool:
+        return True
+
+    async def deliver(self, news: Sequence[News], receipts: Receipts) -> None:
+        raise KeyError("a mistake")
+
+    async def refresh(self, situation: Situation, receipts: Receipts) -> None:
+        raise AssertionError
+
+    async def close(self) -> None:
+        raise ValueError("another mistake")
+
+
+def test_a_mistake_in_one_notifier_holds_up_no_other_and_ends_nothing(tmp_path: Path) -> None:
+    with web_server() as server, writer(tmp_path) as store:
+        (sound,) = build_notifiers(site(hook(server)), SECRETS)
+        with delivering(store, site(), (Faulty(), sound)) as delivery:
+            store.write(incident("a", 41))
+            until(lambda: len(server.posts) == 1 and delivery.status()[0].failures > 1)
+            assert "KeyError" in delivery.status()[0].reason and delivery.broken is None
 
 
 @pytest.mark.parametrize(
