@@ -48,7 +48,7 @@ class SilenceWatch:
             sensor = self.site.sensors[number]
             text = f"nothing heard from {sensor.id} for {limit_s[number]:g} s; normal is less"
             out.append(Health(sensor.line, sensor.id, tick.time_ns, "silent", "failed", text))
-        alone = self._join_roots(state, fresh, heard, tick, out)
+        alone = self._join_roots(state, fresh, self._decided(state, overdue, heard, fresh, limit_s), tick, out)
         for number in alone:
             sensor = self.site.sensors[number]
             text = f"nothing heard from {sensor.id} for {limit_s[number]:g} s; normal is less"
@@ -56,6 +56,21 @@ class SilenceWatch:
             state.open[f"{sensor.id}{SILENT}"] = outage
             out.append(outage)
         return out
+
+    @staticmethod
+    def _decided(
+        state: HealthState,
+        overdue: NDArray[np.bool_],
+        heard: NDArray[np.bool_],
+        fresh: list[int],
+        limit_s: NDArray[np.float64],
+    ) -> NDArray[np.bool_]:
+        """Sensors of which it is known by now whether they fell silent too: overdue, or heard since.
+
+        Of one that speaks seldom nobody can say yet; it must not speak against a cause that explains all the others.
+        """
+        fresh_ns = state.last_life_ns[fresh] + np.rint(limit_s[fresh] * _NS_PER_S).astype(np.int64)
+        return heard & (overdue | (state.last_life_ns > fresh_ns.min()))
 
     def _join_roots(
         self, state: HealthState, fresh: list[int], heard: NDArray[np.bool_], tick: Tick, out: list[Record]
