@@ -26,11 +26,11 @@ TOKEN, OTHER = "a" * 20, "b" * 20
 def yard() -> Site:
     line = Line(id="main", length_m=600.0, sections=(Section("S01", "main", 0.0, 600.0),))
     sensors = tuple(Sensor(id=f"s{n}", kind="pir", line="main", at_m=100.0 * n, range_m=10.0) for n in (1, 2))
-    credentials = [
+    callers = [
         {"name": "box", "token": {"env": "BOX"}, "sensors": ["s1"]},
         {"name": "van", "token": {"env": "VAN"}, "sensors": ["s2"], "movers": ["patrol-1"], "weather": True},
     ]
-    spec = SourceSpec("http", {"credential": credentials})
+    spec = SourceSpec("http", {"caller": callers})
     return Site("Yard", "UTC", (line,), sensors, sources=(spec,))
 
 

@@ -15,8 +15,8 @@ SHORTEST: Final = 16
 """Characters that a token must have."""
 
 
-class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One `[[source.credential]]`."""
+class Caller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[source.caller]]`."""
 
     name: str
     """Names it, in findings and for people."""
@@ -33,7 +33,7 @@ class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HttpSettings(msgspec.Struct, frozen=True):
     """Keys of a `[[source]]` table with `plugin = "http"`."""
 
-    credential: tuple[Credential, ...]
+    caller: tuple[Caller, ...]
     """Who may speak, and of what."""
     name: str = "http"
     """Names the source; its address is `/ingest/NAME/`."""
@@ -68,8 +68,8 @@ def build(site: Site, settings: HttpSettings, folder: Path) -> HttpSource:  # no
     """The source. Raises `SiteError` with everything that is wrong with its credentials."""
     problems = []
     tokens: dict[bytes, Rights] = {}
-    for number, each in enumerate(settings.credential):
-        where = f"source http credential[{number}]"
+    for number, each in enumerate(settings.caller):
+        where = f"source http caller[{number}]"
         problems += [
             Problem("site.toml", f"{where}.sensors", repr(sensor), "a sensor of the site")
             for sensor in each.sensors
@@ -80,10 +80,10 @@ def build(site: Site, settings: HttpSettings, folder: Path) -> HttpSource:  # no
                 Problem("site.toml", f"{where}.token", "a short text (not shown)", f"{SHORTEST} characters")
             )
         if digest_of(each.token) in tokens:
-            problems.append(Problem("site.toml", f"{where}.token", "that of another credential", "a token of its own"))
+            problems.append(Problem("site.toml", f"{where}.token", "that of another caller", "a token of its own"))
         tokens[digest_of(each.token)] = Rights(each.name, frozenset(each.sensors), frozenset(each.movers), each.weather)
-    if not settings.credential:
-        problems.append(Problem("site.toml", "source http credential", "none", "one or more"))
+    if not settings.caller:
+        problems.append(Problem("site.toml", "source http caller", "none", "one or more"))
     if problems:
         raise SiteError(problems)
     return HttpSource(site, settings.name, tokens, settings.lateness_s, settings.oldest_s)
