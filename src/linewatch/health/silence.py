@@ -70,7 +70,8 @@ class SilenceWatch:
         Of one that speaks seldom nobody can say yet; it must not speak against a cause that explains all the others.
         """
         fresh_ns = state.last_life_ns[fresh] + np.rint(limit_s[fresh] * _NS_PER_S).astype(np.int64)
-        return heard & (overdue | (state.last_life_ns > fresh_ns.min()))
+        decided: NDArray[np.bool_] = heard & (overdue | (state.last_life_ns > fresh_ns.min()))
+        return decided
 
     def _join_roots(
         self, state: HealthState, fresh: list[int], heard: NDArray[np.bool_], tick: Tick, out: list[Record]
