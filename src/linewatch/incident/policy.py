@@ -62,7 +62,7 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new track this near to an open incident's stretch, and seen by the same sensors, joins it."""
     join_gap_s: float = 30.0
     """Longest time since that incident was last fed."""
-    rest_s: float = 600.0
+    rest_s: float = 300.0
     """People seen again so long after they were lost are the same ..."""
     again_m: float = 40.0
     """... within the circle that they could have crawled, and no further than this."""
@@ -243,6 +243,11 @@ def _reason(site: Site, incident: Incident, track: Track) -> str:
     return said if incident.concern != "distress" else f"{incident.reason.split('. ', 1)[0]}. {said}"
 
 
+def is_deliberate(outage: Outage) -> bool:
+    """Whether it looks as if somebody does it: blinding a camera, touching a sensor."""
+    return outage.cause in _BLINDING or outage.cause in _TAMPERING
+
+
 def from_outage(site: Site, outage: Outage, tick_ns: int, settings_id: str) -> Incident:
     """The incident that this outage raises now: an outage, a blinding or a tampering by its cause."""
     concern: Concern = "outage"
@@ -317,7 +322,7 @@ def continues(
         return False
     aside_m = 0.0 if track.offset_m is None else track.offset_m - vigil.offset_m
     away_m = math.hypot(track.chainage_m - vigil.anchor_m, aside_m)
-    lately = track.first_ns - vigil.seen_ns <= settings.rest_s * _NS_PER_S or incident.concern == "distress"
+    lately = track.first_ns - vigil.seen_ns <= settings.rest_s * _NS_PER_S
     return lately and away_m <= min(search_m(vigil, track.first_ns, settings.welfare), settings.again_m)
 
 

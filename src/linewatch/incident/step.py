@@ -238,8 +238,9 @@ class IncidentStep:
             settings = self.hours.settings_at(outage.line, section, tick.time_ns)
             due_ns = tick.time_ns - round(settings.outage_after_s * _NS_PER_S)
             long_enough = outage.to_m - outage.from_m >= settings.outage_from_m or (outage.first_channel is None)
-            blind = outage.remaining_fraction < 0.5
-            if outage.noticed_ns > due_ns or not (long_enough and blind):
+            # A picture of which a light covers a part is somebody's doing, however much of it is left.
+            tells = outage.remaining_fraction < 0.5 or policy.is_deliberate(outage)
+            if outage.noticed_ns > due_ns or not (long_enough and tells):
                 continue
             incident = policy.from_outage(self.site, outage, tick.time_ns, self.settings_id)
             state.incidents[incident.id] = incident
@@ -334,8 +335,10 @@ class IncidentStep:
             heir = state.incidents.get((old_lead.merged_into or "") if old_lead else "")
             lead = heir.id if heir is not None and interrupts(heir) else ""
             for member in members:
-                self._stand(state, member, lead, tick)
-                lead = lead or member.id
+                # What is on the shelf or only a note asks for nothing, so it can lead nobody.
+                asks = interrupts(grouped(member, "", tick.time_ns))
+                self._stand(state, member, lead if asks else "", tick)
+                lead = lead or (member.id if asks else "")
                 let_out.add(member.id)
         for key, incident in list(state.incidents.items()):
             if incident.group and not stays_grouped(state.incidents[incident.group], incident, self.desk):

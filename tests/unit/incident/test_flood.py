@@ -133,6 +133,14 @@ def test_when_the_lead_goes_the_most_urgent_of_its_group_is_shown_and_leads() ->
     assert (line.of("p1").group, line.of("p2").group) == ("", line.of("p1").id)
 
 
+def test_what_is_on_the_shelf_leads_nobody_when_the_lead_goes() -> None:
+    line = Line().at(1, crowd(1, "c1", 5_000.0)).at(2, mover(2, "p1", 5_200.0), mover(2, "p2", 5_290.0))
+    lead = line.of("c1").id
+    line.do(3, line.of("p1").id, "take_out", "supervisor").do(4, lead, "acknowledge").do(5, lead, "close")
+    assert (line.of("p1").state, line.of("p1").group, line.of("p2").group) == ("out_of_service", "", "")
+    assert interrupts(line.of("p2"))
+
+
 def test_a_move_meant_for_all_of_a_group_is_made_with_all_of_them() -> None:
     line = Line().at(1, crowd(1, "c1", 5_000.0)).at(2, mover(2, "p1", 5_200.0), mover(2, "p2", 5_250.0))
     lead = line.of("c1").id
