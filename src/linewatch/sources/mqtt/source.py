@@ -12,17 +12,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
+import msgspec
+
 from linewatch.clock import WallClock
 from linewatch.errors import InputError
 from linewatch.ports import Delivery, Heard, Item, SourceStatus
 from linewatch.protocols.mqtt_link import MOST_IN_FLIGHT, Broker, MqttLink
 from linewatch.records import Detection, batch_of
+from linewatch.records.quantise import quantise_time_ns
 from linewatch.site.model import Site
 from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, point_detection
 from linewatch.sources.mqtt.mapping import Event, Map, Mapper
 
 MOST_WAITING: Final = 4 * MOST_IN_FLIGHT
 _DIGEST_BYTES: Final = 8
+_MOST_LIKE: Final = 20_000
 _POLLS_KEPT: Final = 3
 """Polls whose messages the position names: their acknowledgements may not have reached the broker."""
 
@@ -60,6 +64,8 @@ class MqttSource:
         self._recent: deque[bytes] = deque(maxlen=_POLLS_KEPT)
         self._up, self._reason = False, "not connected yet"
         self._told_lost = False
+        # What a sensor says differs from one time to the next by its time alone, mostly.
+        self._like: dict[tuple[object, ...], Detection] = {}
 
     # --- for the watch --------------------------------------------------------------------------------------------
 
@@ -199,15 +205,20 @@ class MqttSource:
         rule = event.rule
         if rule.gives == "health":
             return health_of(self._site, sensor.id, time_ns, rule.condition, rule.severity, event.text, ends=rule.ends)
-        return point_detection(
-            sensor,
-            self._lengths_m[sensor.line],
-            time_ns,
-            probability=event.probability,
-            strength_db=rule.strength_db,
-            movers=event.movers,
-            sensor_track=event.track,
-        )
+        key = (sensor.id, event.probability, rule.strength_db, event.movers)
+        like = self._like.get(key)
+        if like is None:
+            like = point_detection(
+                sensor,
+                self._lengths_m[sensor.line],
+                time_ns,
+                probability=event.probability,
+                strength_db=rule.strength_db,
+                movers=event.movers,
+            )
+            if len(self._like) < _MOST_LIKE:
+                self._like[key] = like
+        return msgspec.structs.replace(like, time_ns=quantise_time_ns(time_ns), sensor_track=event.track)
 
     def _tell_link(self, condition: str) -> None:
         now_ns = self._clock.now_ns()
