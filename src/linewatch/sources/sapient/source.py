@@ -176,10 +176,12 @@ class SapientSource:
         finally:
             beating.cancel()
             server.close()
+            await asyncio.sleep(0)  # a link that was taken this moment begins, so that it can also end and let go
             tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0)  # closed links give back their sockets in the next round of the loop
 
     async def _beat(self) -> None:
         """Mark each round of the loop: how long one takes is how long a message may have lain unread."""
