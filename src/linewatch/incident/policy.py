@@ -310,6 +310,9 @@ def continues(
     """
     if incident.line != track.line or not incident.tracks:
         return False
+    mover = _mover(track)[0]
+    if "unknown" not in (mover, incident.mover) and (mover == "vehicle") != (incident.mover == "vehicle"):
+        return False
     gap_m = max(track.from_m - incident.to_m, incident.from_m - track.to_m)
     if live:
         crowd = incident.count_high >= settings.crowd_count and gap_m <= settings.join_gap_m

@@ -118,7 +118,8 @@ def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vig
     aside_m = 0.0
     if offset_m is not None and vigil.anchor_offset_m is not None:
         aside_m = offset_m - vigil.anchor_offset_m if (track.offset_sigma_m or 1.0) <= _CLEAR_SIGMA_M else 0.0
-    moved = math.hypot(place_m - vigil.anchor_m, aside_m) > settings.still_m
+    # Who is felt at work on the barrier is not lying still.
+    moved = math.hypot(place_m - vigil.anchor_m, aside_m) > settings.still_m or track.intent == "contact"
     seen_now = now_ns > vigil.seen_ns and track.state == "confirmed"
     return Vigil(
         anchor_m=place_m if moved else vigil.anchor_m,
