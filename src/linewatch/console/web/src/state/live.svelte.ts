@@ -6,7 +6,7 @@ import { incidents } from './incidents.svelte';
 import { session } from './session.svelte';
 
 /** A heartbeat is due every second; after this long without one the page says that it is stale (the bar must stand within 3 s). */
-const STALE_AFTER_MS = 2400;
+const STALE_AFTER_MS = 2000;
 const LOOK_EVERY_MS = 200;
 const LAG_LIMIT_S = 5;
 /** The counters may differ while an event is on its way; this long, and the list is read anew. */

@@ -6,24 +6,28 @@ import { settings } from './settings.svelte';
 const MARK = 'linewatch.signed-in';
 
 /** The session itself is a cookie that no script can read; this only tells whether asking for it makes sense. */
-function remember(yes: boolean): void {
+function remember(how: '' | 'signed in' | 'inside'): void {
+  kept = how;
   try {
-    if (yes) localStorage.setItem(MARK, '1');
-    else localStorage.removeItem(MARK);
+    localStorage.setItem(MARK, how);
   } catch {
-    kept = yes;
+    // a browser that keeps nothing asks the person again
   }
 }
 
-let kept = false;
+let kept = '';
 
-function signedInBefore(): boolean {
+function remembered(): string {
   try {
-    return localStorage.getItem(MARK) === '1';
+    return localStorage.getItem(MARK) ?? '';
   } catch {
     return kept;
   }
 }
+
+const signedInBefore = (): boolean => remembered() !== '';
+/** Whether the site was shown before, and not only the page on which the first password is changed. */
+const wasInside = (): boolean => remembered() === 'inside';
 
 class Session {
   me = $state.raw<Me | null>(null);
@@ -47,16 +51,20 @@ class Session {
       return;
     }
     try {
+      // Asked for at once where it was given before: the page stands a round trip earlier.
+      const site = wasInside() ? probe<Site>('site').catch(() => null) : null;
       const me = await probe<Me>('me');
       useCsrf(me.csrf);
       if (me.locale === 'pl' || me.locale === 'en') settings.offered = me.locale;
       this.me = me;
       this.trouble = '';
       this.known = true;
-      if (!me.must_change_password) await this.loadSite();
+      if (me.must_change_password) return;
+      this.site ??= (await site) ?? (await get<Site>('site'));
+      remember('inside');
     } catch (error) {
       if (error instanceof Problem && error.status === 401) {
-        remember(false);
+        remember('');
         this.me = null;
         this.trouble = '';
       } else {
@@ -66,13 +74,9 @@ class Session {
     }
   }
 
-  async loadSite(): Promise<void> {
-    this.site = await get<Site>('site');
-  }
-
   async signIn(name: string, password: string): Promise<void> {
     await login(name, password);
-    remember(true);
+    remember('signed in');
     await this.look();
   }
 
@@ -80,7 +84,7 @@ class Session {
     try {
       await post('logout');
     } finally {
-      remember(false);
+      remember('');
       this.me = null;
     }
   }
@@ -88,6 +92,6 @@ class Session {
 
 export const session = new Session();
 whenSignedOut(() => {
-  remember(false);
+  remember('');
   session.me = null;
 });
