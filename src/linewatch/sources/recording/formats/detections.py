@@ -55,8 +55,10 @@ def open_reel(header: Header, site: Site) -> tuple[Reel | None, list[Problem]]:
     log = DetectionLog(site, header.sensor, window)
     for file in files:
         log.add(file)
-    found, wrong = _found_beside(header)
-    return (None, [wrong]) if wrong else (DetectionReel(log, window.from_ns, header.end_ns, found), [])
+    found, missing = _found_beside(header)
+    if missing is not None:
+        return None, [missing]
+    return DetectionReel(log, window.from_ns, header.end_ns, found), []
 
 
 def _found_beside(header: Header) -> tuple[Found, Problem | None]:
