@@ -5,8 +5,8 @@ factor of its own with 25 % spread. The power of its footsteps grows as 0.8 time
 step in time, and the far ones are fainter), plus 1.2 dB of its own, plus up to 20 dB for how near to the fibre they
 walk. They are felt beyond where they are, 1 m for each dB over the floor. Two groups in three are also seen by a
 camera, whose count is off by 25 % of its own and says so with an interval of a factor of 1.5 to both sides. Every
-frame adds 5 % to the width, 1 dB to the power and 10 % to the count, and one frame in four falls into two pieces. None of these
-figures is measured on real crowds; where counted scenes exist, `fit` is to be run on them.
+frame adds 5 % to the width, 1 dB to the power and 10 % to the count, and one frame in four falls into two
+pieces. None of these figures is measured on real crowds; where counted scenes exist, `fit` is to be run on them.
 """
 
 from dataclasses import dataclass
