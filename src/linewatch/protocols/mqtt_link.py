@@ -90,16 +90,16 @@ class _Client(aiomqtt.Client):
 
     def __init__(self, incoming: Incoming, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.session_kept = False
+        self.stands = False
         self._incoming = incoming
         self._client.manual_ack_set(True)  # noqa: FBT003 - paho's signature
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
-        self.session_kept = bool(flags.session_present)
         super()._on_connect(client, userdata, flags, reason_code, properties)
         # Messages of a kept session follow this packet at once: whoever gets them must know of it before.
         if not reason_code.is_failure:
-            self._incoming.connected(session_kept=self.session_kept)
+            self.stands = True
+            self._incoming.connected(session_kept=bool(flags.session_present))
 
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ARG002 - paho's signature
         try:
@@ -163,9 +163,10 @@ class MqttLink:
 
     def _acknowledge(self, mids: Sequence[int], done: Callable[[bool], None]) -> None:
         client = self._client
-        if client is not None:
+        stands = client is not None and client.stands
+        if client is not None and stands:
             client.acknowledge(mids)
-        done(client is not None)
+        done(stands)
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -187,8 +188,8 @@ class MqttLink:
         """One connection from its beginning to its end; whether it stood."""
         broker = self._broker
         client = _Client(self._incoming, broker.host, broker.port, **_options(broker))
+        self._client = client  # known before it stands: what a kept session holds comes before the next line but one
         async with client:
-            self._client = client
             for topic in self._topics:
                 await client.subscribe(topic, qos=self._qos)
             if broker.availability:
