@@ -90,7 +90,8 @@ def resolve_secrets(
     """
     findings = Findings()
     looked_up = os.environ if environment is None else environment
-    resolved: dict[str, Any] = _resolved(settings, Path(folder), looked_up, findings)
+    # The table itself is no reference, though a source may well have one setting and call it "file".
+    resolved = {key: _resolved(value, Path(folder), looked_up, findings) for key, value in settings.items()}
     if findings.problems:
         raise SiteError(findings.problems)
     return resolved
