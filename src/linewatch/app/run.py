@@ -19,7 +19,6 @@ _KINDS: Final[dict[str, str]] = {
     "HandOver": "hand_over",
     "Incident": "incident",
     "Health": "health",
-    "WalkTest": "walk_test",
     "Attention": "attention",
     "ClipRequest": "clip_request",
     "Clip": "clip",

@@ -94,13 +94,13 @@ def convincing(witnesses: Witnesses, track: Track, settings: IncidentSettings) -
     """Sure that it is there, and borne out by a second witness wherever there could be one, or by going on."""
     if track.state != "confirmed" or track.existence_probability < settings.raise_probability:
         return False
+    if not witnesses.could_agree(track) and len(track.sensors) == 1:
+        return True
     goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
     threat = threat_probability(track)
     settled = max(threat, 1.0 - threat) >= settings.sure_probability or goes_on_s >= settings.unsure_s
     if not settled and not barrier_contact(witnesses.site, track):
         return False
-    if not witnesses.could_agree(track) and len(track.sensors) == 1:
-        return True
     if witnesses.agree(track):
         return track.detections >= settings.agreeing_detections
     return goes_on_s >= settings.lone_wait_s and track.detections >= settings.lone_detections
