@@ -33,9 +33,9 @@ def absent(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium, as the system brings it."""
+    """Chromium, as the system brings it. Its event loop runs in this thread and must end before other tests begin."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         absent("no browser found: install chromium, or name one in CHROMIUM")
