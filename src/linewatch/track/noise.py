@@ -19,8 +19,8 @@ MEMORY_S: Final = 30.0
 """Time constant of the learning: longer than one mover stays at one sensor, shorter than weather takes to turn."""
 LEAST_MEMORY_S: Final = 5.0
 """... but at the beginning only as long as was listened: a watch that starts in noise knows it soon."""
-NEWCOMERS_PER_KM_H: Final = 6.0
-"""Movers that come into sight of a kilometre in a busy hour; sets how much noise it takes to doubt."""
+NEWCOMERS_PER_KM_H: Final = 60.0
+"""Movers that come into sight of a kilometre in the busiest hour; sets how much noise it takes to doubt."""
 USUAL_TIMES: Final = 5.0
 """Below this many times the usual false rate of its kind, a sensor is believed as it says."""
 
