@@ -138,5 +138,5 @@ sensors = {{ "hall/pir-4" = "pir-4" }}
         until(lambda: "detection by pir-4, main" in stranger.said(), 10.0, "what it became")
         until(lambda: "elsewhere is no sensor of the site" in stranger.said(), 10.0, "why another became nothing")
     finally:
-        listening.send_signal(signal.SIGINT)
+        listening.terminate()  # an interrupt is ignored by what a shell has put in the background
         listening.wait(20)
