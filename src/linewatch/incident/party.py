@@ -90,18 +90,18 @@ def sized(incident: Incident, parts: Mapping[str, Part], tick_ns: int) -> Incide
     return incident if new == incident else msgspec.structs.replace(new, updated_ns=tick_ns)
 
 
-def of_one_crowd(older: Incident, younger: Incident, gap_m: float) -> bool:
-    """Whether a younger incident, that nobody has taken yet, has turned out to be part of an older one's crowd."""
-    if younger.line != older.line or younger.concern != "none" or younger.state not in ("raised", "returned"):
+def of_one_crowd(larger: Incident, smaller: Incident, gap_m: float) -> bool:
+    """Whether a smaller incident, that nobody has taken yet, has turned out to be part of a larger one's crowd."""
+    if smaller.line != larger.line or smaller.concern != "none" or smaller.state not in ("raised", "returned"):
         return False
-    if {older.mover, younger.mover} - _PEOPLE:
+    if {larger.mover, smaller.mover} - _PEOPLE:
         return False
-    return max(younger.from_m - older.to_m, older.from_m - younger.to_m) <= gap_m
+    return max(smaller.from_m - larger.to_m, larger.from_m - smaller.to_m) <= gap_m
 
 
-def taken_in(younger: Incident, older: Incident, tick_ns: int) -> Incident:
-    """The younger incident, which the older one now stands for."""
-    reason = f"part of the crowd of incident {older.id}; {younger.reason}"
+def taken_in(smaller: Incident, larger: Incident, tick_ns: int) -> Incident:
+    """The smaller incident, which the larger one now stands for."""
+    reason = f"part of the crowd of incident {larger.id}; {smaller.reason}"
     return msgspec.structs.replace(
-        younger, merged_into=older.id, state="closed", closed_ns=tick_ns, updated_ns=tick_ns, reason=reason
+        smaller, merged_into=larger.id, state="closed", closed_ns=tick_ns, updated_ns=tick_ns, reason=reason
     )

@@ -210,24 +210,25 @@ class IncidentStep:
     # --- what follows ---------------------------------------------------------------------------------------------
 
     def _gather_crowds(self, state: IncidentStepState, tick: Tick) -> None:
-        """Crowds that have grown together are one event: the older incident stands for them."""
+        """Crowds that have grown together are one event: the larger incident stands for them, of equals the older."""
         live = [key for key in state.incidents if state.parts.get(key)]
         crowds = {key for key in live if state.incidents[key].count_high >= self.settings.crowd_count}
-        for place, older in enumerate(live if crowds else ()):
-            for younger in live[place + 1 :]:
-                first, second = state.incidents[older], state.incidents[younger]
-                if not crowds & {older, younger} or "closed" in (first.state, second.state):
+        for place, one in enumerate(live if crowds else ()):
+            for other in live[place + 1 :]:
+                pair = (state.incidents[one], state.incidents[other])
+                if not crowds & {one, other} or "closed" in (pair[0].state, pair[1].state):
                     continue
+                first, second = sorted(pair, key=lambda incident: -incident.count_low)
                 if of_one_crowd(first, second, self.settings.join_gap_m):
                     self._take_in(state, first, second, tick)
 
-    def _take_in(self, state: IncidentStepState, older: Incident, younger: Incident, tick: Tick) -> None:
-        state.incidents[younger.id] = taken_in(younger, older, tick.time_ns)
-        parts = state.parts.pop(younger.id)
-        state.by_track |= dict.fromkeys(parts, older.id)
-        state.parts[older.id] = {**state.parts[older.id], **parts}
-        merged = msgspec.structs.replace(older, tracks=(*older.tracks, *parts), updated_ns=tick.time_ns)
-        state.incidents[older.id] = sized(merged, state.parts[older.id], tick.time_ns)
+    def _take_in(self, state: IncidentStepState, larger: Incident, smaller: Incident, tick: Tick) -> None:
+        state.incidents[smaller.id] = taken_in(smaller, larger, tick.time_ns)
+        parts = state.parts.pop(smaller.id)
+        state.by_track |= dict.fromkeys(parts, larger.id)
+        state.parts[larger.id] = {**state.parts[larger.id], **parts}
+        merged = msgspec.structs.replace(larger, tracks=(*larger.tracks, *parts), updated_ns=tick.time_ns)
+        state.incidents[larger.id] = sized(merged, state.parts[larger.id], tick.time_ns)
 
     def _raise_outages(self, state: IncidentStepState, tick: Tick) -> None:
         for key, outage in list(state.outages.items()):
