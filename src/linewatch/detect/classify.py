@@ -120,7 +120,7 @@ class ClassifyStep:
         vibration, out = self.vibration.step(state.vibration, batch, tick)
         if self._tells:
             out = tuple(self._told(recent, r) if isinstance(r, Detections) else r for r in out)
-            keep = self.settings.decision_rows + HOP_ROWS
+            keep = self.settings.decision_rows + ROWS
             recent = {first: trimmed(rows, keep) for first, rows in recent.items()}
         return ClassifyState(vibration, recent), out
 
@@ -133,7 +133,7 @@ class ClassifyStep:
                 continue
             first, low, high = where
             rows = recent[first]
-            end = first_sample_at(rows.origin_ns, int(found.time_ns[row]), rows.rate_hz) // HOP_ROWS * HOP_ROWS
+            end = first_sample_at(rows.origin_ns, int(found.time_ns[row]), rows.rate_hz) // ROWS * ROWS
             key = (first, low, high, end)
             if key not in done:
                 done[key] = self._decide(rows, low, high, end)
