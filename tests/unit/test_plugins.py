@@ -130,9 +130,9 @@ def test_every_wrong_setting_is_told_at_once(install: Install) -> None:
         build_source(site, spec)
     assert isinstance(caught.value, InputError)
     assert [tuple(problem)[1:] for problem in caught.value.problems] == [
-        ("source 'made_up' adress", "an unknown key", "address (nearest), or one of address, retries"),
+        ("source 'made_up' adress", "an unknown key", "address (closest), or one of: address, retries"),
         ("source 'made_up' address", "nothing", "this key is required"),
-        ("source 'made_up' retries", "'many'", "Expected `int`, got `str`"),
+        ("source 'made_up' retries", '"many"', "Expected `int`, got `str`"),
     ]
 
 

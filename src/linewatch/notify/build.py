@@ -12,8 +12,9 @@ from linewatch.notify.choice import Choice, check_choice
 from linewatch.notify_ports import Notifier, NotifierPlugin
 from linewatch.plugins import Card, load
 from linewatch.site.model import NotifierSpec, Site
-from linewatch.site.problems import one_of, shown
-from linewatch.site.secrets import Secret, resolve_secrets
+from linewatch.site.plugin_settings import read_plugin_settings
+from linewatch.site.problems import shown
+from linewatch.site.secrets import resolve_secrets
 
 
 def notifier_plugin(name: str) -> NotifierPlugin:
@@ -35,37 +36,6 @@ def notifier_plugin(name: str) -> NotifierPlugin:
     return found
 
 
-def read_settings(plugin: NotifierPlugin, spec: NotifierSpec, resolved: Mapping[str, Any]) -> Any:
-    """The settings of a notifier as its plug-in wants them. Raises `SiteError` with every key that does not fit."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(plugin.settings_type)}
-    where = f"notify {spec.plugin!r}"
-    problems = [
-        Problem("site.toml", f"{where} {key}", "an unknown key", one_of(fields, key))
-        for key in resolved
-        if key not in fields
-    ]
-    problems += [
-        Problem("site.toml", f"{where} {name}", "nothing", "this key is required")
-        for name, field in fields.items()
-        if field.required and name not in resolved
-    ]
-    values = {}
-    for name, field in fields.items():
-        if name not in resolved:
-            continue
-        try:
-            values[field.name] = msgspec.convert(resolved[name], field.type)
-        except msgspec.ValidationError as cause:
-            found = "a value (not shown)" if isinstance(resolved[name], Secret) else shown(resolved[name])
-            problems.append(Problem("site.toml", f"{where} {name}", found, str(cause)))
-    if problems:
-        raise SiteError(problems)
-    try:
-        return plugin.settings_type(**values)
-    except ValueError as cause:
-        raise SiteError([Problem("site.toml", where, "settings that do not go together", str(cause))]) from cause
-
-
 def build_notifier(site: Site, spec: NotifierSpec, environment: Mapping[str, str] | None = None) -> Notifier:
     """One notifier of a site, not yet connected.
 
@@ -74,7 +44,7 @@ def build_notifier(site: Site, spec: NotifierSpec, environment: Mapping[str, str
     """
     plugin = notifier_plugin(spec.plugin)
     resolved = resolve_secrets(spec.settings, site.folder, environment)
-    settings = read_settings(plugin, spec, resolved)
+    settings = read_plugin_settings(f"notify {spec.plugin!r}", plugin.settings_type, resolved)
     if isinstance(settings, Choice):
         check_choice(site, spec.plugin, settings)
         if not settings.name:

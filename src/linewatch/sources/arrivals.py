@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from linewatch.ports import Heard, Item
-from linewatch.records import MOVERS, Detection, Health, quantise
+from linewatch.ports import Heard, Item, SourceStatus
+from linewatch.records import MOVERS, Detection, Health, batch_of, quantise
 from linewatch.records.health import Condition, Severity
 from linewatch.records.vocabulary import Mover, SensorKind
 from linewatch.site.model import Site
@@ -119,6 +119,32 @@ class Arrivals:
             health_of(self._site, sensor, until_ns - 1_000, condition, severity, f"{self._source}: {text}", count=count)
             for (sensor, condition, severity, text), count in sorted(troubles.items())
         ]
+
+    def status(self, *, up: bool, reason: str = "") -> SourceStatus:
+        """How the source is doing, with what was counted here; `reason` says why it is not up."""
+        return SourceStatus(
+            up=up,
+            reason="" if up else reason,
+            last_ns=self.last_ns,
+            received=self.received,
+            waiting=len(self),
+            dropped=self.dropped,
+            refused=self.refused,
+            unplaced=dict(self.unplaced),
+        )
+
+
+def items_of(arrived: Sequence[Arrived]) -> list[Item]:
+    """What messages became: their detections as one batch a line, then all else as it came."""
+    detections: dict[str, list[Detection]] = {}
+    out: list[Item] = []
+    for each in arrived:
+        for item in each.items:
+            if isinstance(item, Detection):
+                detections.setdefault(item.line, []).append(item)
+            else:
+                out.append(item)
+    return [*(batch_of(line, rows) for line, rows in detections.items()), *out]
 
 
 def health_of(

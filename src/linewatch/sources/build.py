@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from linewatch.errors import PluginError, Problem, SiteError
+from linewatch.errors import PluginError
 from linewatch.plugins import Card, load
 from linewatch.ports import Source, SourcePlugin
 from linewatch.site.model import Site, SourceSpec
-from linewatch.site.secrets import Secret, resolve_secrets
-from linewatch.sources._nearest import nearest
+from linewatch.site.plugin_settings import read_plugin_settings
+from linewatch.site.secrets import resolve_secrets
 
 
 def source_plugin(name: str) -> SourcePlugin:
@@ -32,40 +32,6 @@ def source_plugin(name: str) -> SourcePlugin:
     return found
 
 
-def read_settings(plugin: SourcePlugin, spec: SourceSpec, resolved: Mapping[str, Any] | None = None) -> Any:
-    """The settings of a source as its plug-in wants them; `resolved` are those of `spec` with secrets looked up.
-
-    Raises `SiteError` with every key that is not one of its own, is missing, or whose value does not fit.
-    """
-    written = spec.settings if resolved is None else resolved
-    fields = {field.encode_name: field for field in msgspec.structs.fields(plugin.settings_type)}
-    where = f"source {spec.plugin!r}"
-    problems = [
-        Problem("site.toml", f"{where} {key}", "an unknown key", nearest(key, fields, "no key but plugin"))
-        for key in spec.settings
-        if key not in fields
-    ]
-    problems += [
-        Problem("site.toml", f"{where} {name}", "nothing", "this key is required")
-        for name, field in fields.items()
-        if field.required and name not in spec.settings
-    ]
-    values = {}
-    for name, field in fields.items():
-        if name in written:
-            try:
-                values[field.name] = msgspec.convert(written[name], field.type)
-            except msgspec.ValidationError as cause:
-                found = "a value (not shown)" if isinstance(written[name], Secret) else repr(written[name])
-                problems.append(Problem("site.toml", f"{where} {name}", found, str(cause)))
-    if problems:
-        raise SiteError(problems)
-    try:
-        return plugin.settings_type(**values)
-    except ValueError as cause:
-        raise SiteError([Problem("site.toml", where, "settings that do not go together", str(cause))]) from cause
-
-
 def build_source(
     site: Site, spec: SourceSpec, environment: Mapping[str, str] | None = None, *, only_listening: bool = False
 ) -> Source:
@@ -76,7 +42,7 @@ def build_source(
     """
     plugin = source_plugin(spec.plugin)
     resolved = resolve_secrets(spec.settings, site.folder, environment)
-    settings = read_settings(plugin, spec, resolved)
+    settings = read_plugin_settings(f"source {spec.plugin!r}", plugin.settings_type, resolved)
     build = getattr(plugin, "listening", plugin.build) if only_listening else plugin.build
     source: Source = build(site, settings, Path(site.folder))
     return source

@@ -1,6 +1,5 @@
 """The entry point `asterix`: radars that send ASTERIX over UDP as a source of a site."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from linewatch.errors import Problem, SiteError
 from linewatch.plugins import Card
 from linewatch.ports import LiveSource
 from linewatch.site.model import Site
+from linewatch.sources.door_address import door_address
 
 _ORIGIN: Final = re.compile(r"\d{1,3}\.\d{1,3}")
 
@@ -54,17 +54,7 @@ settings_type: Final = AsterixSettings
 def build(site: Site, settings: AsterixSettings, folder: Path) -> LiveSource:  # noqa: ARG001 - the shape of a plug-in
     """The source, not yet listening. Raises `SiteError`."""
     where = "source 'asterix'"
-    problems = []
-    host, _, port = settings.listen.rpartition(":")
-    try:
-        address, number = ipaddress.IPv4Address(host), int(port)
-    except ValueError:
-        address, number = ipaddress.IPv4Address("127.0.0.1"), -1
-    if not 0 <= number <= 65_535:
-        problems.append(Problem("site.toml", f"{where} listen", repr(settings.listen), "IPV4-ADDRESS:PORT"))
-    elif not address.is_loopback and not settings.private_network:
-        allowed = "an address of this machine alone, or private_network = true"
-        problems.append(Problem("site.toml", f"{where} listen", repr(settings.listen), allowed))
+    address, problems = door_address(where, settings.listen, private_network=settings.private_network, only_ipv4=True)
     for origin, sensor in settings.sensors.items():
         if not _ORIGIN.fullmatch(origin):
             problems.append(Problem("site.toml", f"{where} sensors", repr(origin[:40]), "SAC.SIC, such as 25.201"))
@@ -89,7 +79,7 @@ def build(site: Site, settings: AsterixSettings, folder: Path) -> LiveSource:  #
     return AsterixSource(
         site,
         settings.name,
-        (str(address), number),
+        address,
         settings.sensors,
         range_sigma_m=settings.range_sigma_m,
         azimuth_sigma_deg=settings.azimuth_sigma_deg,

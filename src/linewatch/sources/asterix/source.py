@@ -6,31 +6,29 @@ import math
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from linewatch.clock import Clock, WallClock
 from linewatch.errors import InputError
-from linewatch.ports import Delivery, Heard, Item, SourceStatus
-from linewatch.records import Detection, batch_of, quantise
+from linewatch.ports import Item, SourceStatus
+from linewatch.records import Detection
 from linewatch.site.geometry import geometry_of
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
 from linewatch.site.vertices import WGS84
 from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of
 from linewatch.sources.asterix._reading import Plot, read_datagram, time_of_day_ns
+from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.ground import FAR_M, detection_at
 
 _WAIT_S: Final = 0.25
-_FAR_M: Final = 5_000.0
-_STRENGTH_DB: Final = 10.0
 _PROBABILITY: Final = 0.8
 """Of a plot, which says nothing of how sure it is (*assumed*)."""
 
 
-class AsterixSource:
+class AsterixSource(EphemeralSource):
     """Satisfies `ports.LiveSource`."""
-
-    delivery: Delivery = "ephemeral"
 
     def __init__(
         self,
@@ -78,46 +76,9 @@ class AsterixSource:
         self.address = self._socket.getsockname()[:2]
         self._thread.start()
 
-    def poll(self, until_ns: int) -> Iterable[Item]:
-        """What came before this time."""
-        rows: dict[str, list[Detection]] = {}
-        out: list[Item] = []
-        for arrived in self._arrivals.take(until_ns):
-            for item in arrived.items:
-                if isinstance(item, Detection):
-                    rows.setdefault(item.line, []).append(item)
-                else:
-                    out.append(item)
-        batches = [batch_of(line, of_line) for line, of_line in rows.items()]
-        return [*batches, *out, *self._arrivals.findings(until_ns)]
-
-    def position(self) -> str:
-        """A datagram has no position."""
-        return ""
-
-    def seek(self, position: str) -> None:
-        """What was sent while we were away is gone."""
-
-    def committed(self, position: str) -> None:
-        """Nobody waits to hear of it."""
-
-    def listen(self, listener: Callable[[Heard], None]) -> None:
-        """Show every datagram to somebody, in the socket's thread."""
-        self._arrivals.listener = listener
-
     def status(self) -> SourceStatus:
         """How it is doing."""
-        arrivals = self._arrivals
-        return SourceStatus(
-            up=arrivals.last_ns is not None,
-            reason="" if arrivals.last_ns is not None else "nothing has come yet",
-            last_ns=arrivals.last_ns,
-            received=arrivals.received,
-            waiting=len(arrivals),
-            dropped=arrivals.dropped,
-            refused=arrivals.refused,
-            unplaced=dict(arrivals.unplaced),
-        )
+        return self._arrivals.status(up=self._arrivals.last_ns is not None, reason="nothing has come yet")
 
     def close(self) -> None:
         """Close the socket."""
@@ -169,38 +130,20 @@ class AsterixSource:
         return self._detection(plot, sensor, at_ns)
 
     def _detection(self, plot: Plot, sensor: Sensor, at_ns: int) -> Detection | None:
-        line = self._site.line(sensor.line)
-        geometry = geometry_of(line)
         sigma_m = self._range_sigma_m
         if plot.lon is not None and plot.lat is not None:
             lon, lat = plot.lon, plot.lat
         elif plot.range_m is not None and plot.azimuth_deg is not None:
-            own_lon, own_lat = geometry.to_lonlat(sensor.at_m or 0.0, sensor.offset_m)
+            own_lon, own_lat = geometry_of(self._site.line(sensor.line)).to_lonlat(sensor.at_m or 0.0, sensor.offset_m)
             lon, lat, _ = WGS84.fwd(float(own_lon), float(own_lat), plot.azimuth_deg, plot.range_m)
             sigma_m = max(sigma_m, math.radians(self._azimuth_sigma_deg) * plot.range_m)
         else:
             self._arrivals.trouble(sensor.id, "refused", "note", "a record that says no place")
             return None
-        chainage, offset = geometry.to_chainage(lon, lat)
-        chainage_m, offset_m = float(chainage), float(offset)
-        if abs(offset_m) > _FAR_M or not -sigma_m <= chainage_m <= line.length_m + sigma_m:
-            self._arrivals.trouble(sensor.id, "refused", "note", f"a place further than {_FAR_M:.0f} m from the line")
+        name = None if plot.track is None else str(plot.track)
+        try:
+            return detection_at(self._site, sensor, (lon, lat), sigma_m, at_ns, _PROBABILITY, sensor_track=name)
+        except InputError:
+            # Told in one text however far each of them is: findings are counted by their text.
+            self._arrivals.trouble(sensor.id, "refused", "note", f"a place further than {FAR_M:.0f} m from the line")
             return None
-        chainage_m = min(max(chainage_m, 0.0), line.length_m)
-        return quantise(
-            Detection(
-                line=line.id,
-                sensor=sensor.id,
-                time_ns=at_ns,
-                duration_s=0.0,
-                chainage_m=chainage_m,
-                chainage_sigma_m=sigma_m,
-                from_m=max(chainage_m - sigma_m, 0.0),
-                to_m=min(chainage_m + sigma_m, line.length_m),
-                strength_db=_STRENGTH_DB,
-                probability=_PROBABILITY,
-                offset_m=offset_m,
-                offset_sigma_m=sigma_m,
-                sensor_track=None if plot.track is None else str(plot.track),
-            )
-        )

@@ -16,9 +16,8 @@ from starlette.routing import Route
 from linewatch.clock import WallClock
 from linewatch.errors import InputError
 from linewatch.ports import Delivery, Heard, Item, SourceStatus
-from linewatch.records import Detection, batch_of
 from linewatch.site.model import Site
-from linewatch.sources.arrivals import Arrivals, Arrived
+from linewatch.sources.arrivals import Arrivals, Arrived, items_of
 from linewatch.sources.http.rows import ROWS, Rights, item_of, schema
 
 MOST_BYTES: Final = 1_000_000
@@ -56,17 +55,9 @@ class HttpSource:
 
     def poll(self, until_ns: int) -> list[Item]:
         """What came before this time."""
-        detections: dict[str, list[Detection]] = {}
-        out: list[Item] = []
-        for arrived in self._arrivals.take(until_ns):
-            if arrived.token is not None:
-                self._given.append(arrived.token)
-            for item in arrived.items:
-                if isinstance(item, Detection):
-                    detections.setdefault(item.line, []).append(item)
-                else:
-                    out.append(item)
-        return [*(batch_of(line, rows) for line, rows in detections.items()), *out, *self._arrivals.findings(until_ns)]
+        arrived = self._arrivals.take(until_ns)
+        self._given += [each.token for each in arrived if each.token is not None]
+        return [*items_of(arrived), *self._arrivals.findings(until_ns)]
 
     def position(self) -> str:
         """Who had no answer says it again: nothing is to be known."""
@@ -89,15 +80,7 @@ class HttpSource:
 
     def status(self) -> SourceStatus:
         """How it is doing."""
-        arrivals = self._arrivals
-        return SourceStatus(
-            up=True,
-            last_ns=arrivals.last_ns,
-            received=arrivals.received,
-            waiting=len(arrivals),
-            dropped=arrivals.dropped,
-            refused=arrivals.refused,
-        )
+        return self._arrivals.status(up=True)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,11 +18,13 @@ from linewatch.clock import WallClock
 from linewatch.errors import InputError
 from linewatch.ports import Delivery, Heard, Item, SourceStatus
 from linewatch.protocols.mqtt_link import MOST_IN_FLIGHT, Broker, MqttLink
-from linewatch.records import Detection, batch_of
 from linewatch.records.quantise import quantise_time_ns
 from linewatch.site.model import Site
-from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, point_detection
+from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, items_of, point_detection
 from linewatch.sources.mqtt.mapping import Event, Map, Mapper
+
+if TYPE_CHECKING:
+    from linewatch.records import Detection
 
 MOST_WAITING: Final = 4 * MOST_IN_FLIGHT
 _DIGEST_BYTES: Final = 8
@@ -76,22 +78,11 @@ class MqttSource:
     def poll(self, until_ns: int) -> list[Item]:
         """What came before this time, as one batch of detections a line and findings."""
         arrived = self._arrivals.take(until_ns)
-        digests: list[bytes] = []
-        detections: dict[str, list[Detection]] = {}
-        out: list[Item] = []
-        for each in arrived:
-            if each.token is not None:
-                epoch, mid, digest = each.token
-                self._given.append((epoch, mid))
-                digests.append(digest)
-            for item in each.items:
-                if isinstance(item, Detection):
-                    detections.setdefault(item.line, []).append(item)
-                else:
-                    out.append(item)
-        if digests:
-            self._recent.append(b"".join(digests))
-        return [*(batch_of(line, rows) for line, rows in detections.items()), *out, *self._arrivals.findings(until_ns)]
+        tokens = [each.token for each in arrived if each.token is not None]
+        self._given += [(epoch, mid) for epoch, mid, _ in tokens]
+        if tokens:
+            self._recent.append(b"".join(digest for _, _, digest in tokens))
+        return [*items_of(arrived), *self._arrivals.findings(until_ns)]
 
     def position(self) -> str:
         """Which messages were taken and may come again."""
@@ -122,17 +113,7 @@ class MqttSource:
 
     def status(self) -> SourceStatus:
         """How it is doing."""
-        arrivals = self._arrivals
-        return SourceStatus(
-            up=self._up,
-            reason="" if self._up else self._reason,
-            last_ns=arrivals.last_ns,
-            received=arrivals.received,
-            waiting=len(arrivals),
-            dropped=arrivals.dropped,
-            refused=arrivals.refused,
-            unplaced=dict(arrivals.unplaced),
-        )
+        return self._arrivals.status(up=self._up, reason=self._reason)
 
     def close(self) -> None:
         """Leave the broker."""

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from linewatch.errors import InputError
 from linewatch.protocols.sapient_terms import BEARING_UNITS, LOCATION_UNITS
 from linewatch.records import MOVERS, Detection, quantise
@@ -12,83 +14,46 @@ from linewatch.site.geometry import geometry_of
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
 from linewatch.site.vertices import WGS84
+from linewatch.sources.ground import detection_at
 
-FAR_M: Final = 5_000.0
-"""Further from the line than this is a mistake, and not beside the line."""
+_FASTEST_MPS: Final = 100.0
+"""A speed beyond this is no speed of anything beside a line."""
 _MOVER: Final[dict[str, Mover]] = {"human": "person", "animal": "animal", "land vehicle": "vehicle"}
 _DEFAULT_CONFIDENCE: Final = 0.8
 """Of a report that does not say how sure it is (*assumed*)."""
 _DEFAULT_SIGMA_M: Final = 10.0
-_STRENGTH_DB: Final = 10.0
 
 
 def detection_of(site: Site, sensor: Sensor, report: Any, time_ns: int, received_ns: int) -> Detection:
     """The detection in a detection report. Raises `InputError` where it says no place beside the line."""
     lon, lat, sigma_m = place_of(site, sensor, report)
-    line = site.line(sensor.line)
-    chainage, offset = geometry_of(line).to_chainage(lon, lat)
-    chainage_m, offset_m = float(chainage), float(offset)
-    if not math.isfinite(chainage_m) or abs(offset_m) > FAR_M or not -sigma_m <= chainage_m <= line.length_m + sigma_m:
-        raise InputError(
-            f"location: found {offset_m:.0f} m from the line at {chainage_m:.0f} m; "
-            f"allowed: within {FAR_M:.0f} m of line {line.id!r} (0 to {line.length_m:.0f} m)"
-        )
-    chainage_m = min(max(chainage_m, 0.0), line.length_m)
     confidence = report.detection_confidence if report.HasField("detection_confidence") else _DEFAULT_CONFIDENCE
-    along_mps, has_speed = 0.0, report.HasField("enu_velocity")
-    if has_speed:
-        azimuth = math.radians(float(geometry_of(line).azimuth_deg(chainage_m)))
-        velocity = report.enu_velocity
-        along_mps = velocity.east_rate * math.sin(azimuth) + velocity.north_rate * math.cos(azimuth)
-    return quantise(
-        Detection(
-            line=line.id,
-            sensor=sensor.id,
-            time_ns=time_ns,
-            duration_s=0.0,
-            chainage_m=chainage_m,
-            chainage_sigma_m=sigma_m,
-            from_m=max(chainage_m - sigma_m, 0.0),
-            to_m=min(chainage_m + sigma_m, line.length_m),
-            strength_db=_STRENGTH_DB,
-            probability=min(max(confidence, 0.0), 1.0),
-            mover_probabilities=_movers(report.classification),
-            offset_m=offset_m,
-            offset_sigma_m=sigma_m,
-            velocity_mps=along_mps if has_speed and abs(along_mps) < 100.0 else None,
-            velocity_sigma_mps=1.0 if has_speed and abs(along_mps) < 100.0 else None,
-            sensor_track=report.object_id,
-            received_ns=received_ns if received_ns - time_ns > 1_000_000_000 else None,
-        )
+    found = detection_at(
+        site,
+        sensor,
+        (lon, lat),
+        sigma_m,
+        time_ns,
+        confidence,
+        mover_probabilities=_movers(report.classification),
+        sensor_track=report.object_id,
+        received_ns=received_ns if received_ns - time_ns > 1_000_000_000 else None,
     )
+    if not report.HasField("enu_velocity"):
+        return found
+    azimuth = math.radians(float(geometry_of(site.line(sensor.line)).azimuth_deg(found.chainage_m)))
+    velocity = report.enu_velocity
+    along_mps = velocity.east_rate * math.sin(azimuth) + velocity.north_rate * math.cos(azimuth)
+    if not abs(along_mps) < _FASTEST_MPS:
+        return found
+    return quantise(msgspec.structs.replace(found, velocity_mps=along_mps, velocity_sigma_mps=1.0))
 
 
 def alert_of(site: Site, sensor: Sensor, alert: Any, time_ns: int) -> Detection:
     """The detection in an alert that says where. Raises `InputError` as `detection_of` does."""
     lon, lat, sigma_m = place_of(site, sensor, alert)
-    line = site.line(sensor.line)
-    chainage, offset = geometry_of(line).to_chainage(lon, lat)
-    chainage_m, offset_m = float(chainage), float(offset)
-    if not math.isfinite(chainage_m) or abs(offset_m) > FAR_M:
-        raise InputError(f"location: found {offset_m:.0f} m from the line; allowed: within {FAR_M:.0f} m")
-    chainage_m = min(max(chainage_m, 0.0), line.length_m)
     confidence = alert.confidence if alert.HasField("confidence") else _DEFAULT_CONFIDENCE
-    return quantise(
-        Detection(
-            line=line.id,
-            sensor=sensor.id,
-            time_ns=time_ns,
-            duration_s=0.0,
-            chainage_m=chainage_m,
-            chainage_sigma_m=sigma_m,
-            from_m=max(chainage_m - sigma_m, 0.0),
-            to_m=min(chainage_m + sigma_m, line.length_m),
-            strength_db=_STRENGTH_DB,
-            probability=min(max(confidence, 0.0), 1.0),
-            offset_m=offset_m,
-            offset_sigma_m=sigma_m,
-        )
-    )
+    return detection_at(site, sensor, (lon, lat), sigma_m, time_ns, confidence)
 
 
 def place_of(site: Site, sensor: Sensor, report: Any) -> tuple[float, float, float]:

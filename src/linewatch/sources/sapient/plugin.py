@@ -1,6 +1,5 @@
 """The entry point `sapient`: edge nodes of SAPIENT as a source of a site."""
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from linewatch.errors import Problem, SiteError
 from linewatch.plugins import Card
 from linewatch.protocols.sapient import ClockRule, is_node_id, node_id_of
 from linewatch.site.model import Site
+from linewatch.sources.door_address import door_address
 from linewatch.sources.sapient.source import SapientSource
 
 
@@ -50,19 +50,8 @@ settings_type: Final = SapientSettings
 
 def build(site: Site, settings: SapientSettings, folder: Path) -> SapientSource:  # noqa: ARG001 - the shape of a plug-in
     """The source, not yet listening. Raises `SiteError`."""
-    problems = []
     where = "source 'sapient'"
-    host, _, port = settings.listen.rpartition(":")
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-        number = int(port)
-    except ValueError:
-        address, number = ipaddress.ip_address("127.0.0.1"), -1
-    if not 0 <= number <= 65_535:
-        problems.append(Problem("site.toml", f"{where} listen", repr(settings.listen), "ADDRESS:PORT"))
-    elif not address.is_loopback and not settings.private_network:
-        allowed = "an address of this machine alone, or private_network = true"
-        problems.append(Problem("site.toml", f"{where} listen", repr(settings.listen), allowed))
+    address, problems = door_address(where, settings.listen, private_network=settings.private_network)
     for node, sensor in settings.sensors.items():
         if not is_node_id(node):
             allowed = "UUIDs of version 4 in lower case, with dashes"
@@ -86,7 +75,7 @@ def build(site: Site, settings: SapientSettings, folder: Path) -> SapientSource:
     return SapientSource(
         site,
         settings.name,
-        (str(address), number),
+        address,
         settings.sensors,
         own_id,
         rule,

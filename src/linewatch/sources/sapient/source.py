@@ -4,18 +4,18 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from linewatch.clock import Clock, WallClock
 from linewatch.errors import InputError
-from linewatch.ports import Delivery, Heard, Item, SourceStatus
+from linewatch.ports import SourceStatus
 from linewatch.protocols.sapient import ClockRule, Frames, SapientMessage, error_of, frame, ulid_of
 from linewatch.protocols.sapient_node import look_at
-from linewatch.records import Detection, batch_of
 from linewatch.site.geometry import geometry_of
 from linewatch.site.model import Site
 from linewatch.sources.arrivals import Arrivals, Arrived
+from linewatch.sources.ephemeral import EphemeralSource
 from linewatch.sources.sapient._session import Became, Session
 
 MOST_LINKS: Final = 2_000
@@ -30,10 +30,8 @@ _MOST_UNSENT: Final = 1 << 20
 """Bytes that may wait for a node that does not read; then its link is closed."""
 
 
-class SapientSource:
+class SapientSource(EphemeralSource):
     """Satisfies `ports.LiveSource`."""
-
-    delivery: Delivery = "ephemeral"
 
     def __init__(
         self,
@@ -76,46 +74,9 @@ class SapientSource:
         if self._failed:
             raise InputError(f"{self.name}: listen: {self._failed}; allowed: an address of this machine that is free")
 
-    def poll(self, until_ns: int) -> Iterable[Item]:
-        """What came before this time."""
-        rows: dict[str, list[Detection]] = {}
-        out: list[Item] = []
-        for arrived in self._arrivals.take(until_ns):
-            for item in arrived.items:
-                if isinstance(item, Detection):
-                    rows.setdefault(item.line, []).append(item)
-                else:
-                    out.append(item)
-        batches = [batch_of(line, of_line) for line, of_line in rows.items()]
-        return [*batches, *out, *self._arrivals.findings(until_ns)]
-
-    def position(self) -> str:
-        """A link has no position."""
-        return ""
-
-    def seek(self, position: str) -> None:
-        """What was said while we were away is gone."""
-
-    def committed(self, position: str) -> None:
-        """Nobody waits to hear of it."""
-
-    def listen(self, listener: Callable[[Heard], None]) -> None:
-        """Show every message to somebody, in the thread of the links."""
-        self._arrivals.listener = listener
-
     def status(self) -> SourceStatus:
         """How it is doing."""
-        arrivals = self._arrivals
-        return SourceStatus(
-            up=bool(self._links) or not self._nodes,
-            reason="" if self._links else "no node is connected",
-            last_ns=arrivals.last_ns,
-            received=arrivals.received,
-            waiting=len(arrivals),
-            dropped=arrivals.dropped,
-            refused=arrivals.refused,
-            unplaced=dict(arrivals.unplaced),
-        )
+        return self._arrivals.status(up=bool(self._links) or not self._nodes, reason="no node is connected")
 
     def close(self) -> None:
         """Close all links."""
