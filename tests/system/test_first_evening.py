@@ -140,3 +140,4 @@ sensors = {{ "hall/pir-4" = "pir-4" }}
     finally:
         listening.terminate()  # an interrupt is ignored by what a shell has put in the background
         listening.wait(20)
+    assert "elsewhere is no sensor of the site" in stranger.said()

@@ -125,8 +125,10 @@ def test_a_server_that_answers_no_ping_is_told_of_and_may_be_trusted_on_request(
         with delivering(store, site(table)) as delivery:
             store.write(incident("a", 41))
             until(lambda: 'confirm = "written"' in delivery.status()[0].reason, what="a reason")
+            assert not delivery.status()[0].up
         with delivering(store, site({**table, "confirm": "written"})) as delivery:
             settled(delivery, store)
+            assert delivery.status()[0].up
 
 
 def test_datagrams_carry_one_event_each_and_distress_is_an_emergency(tmp_path: Path) -> None:

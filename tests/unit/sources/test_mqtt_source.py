@@ -148,6 +148,7 @@ def test_our_own_state_is_told_by_last_will(running: Mosquitto) -> None:
     until(lambda: talker.heard == [("linewatch/mqtt-zigbee2mqtt/available", b"online")], 5.0, "online")
     held.source.close()
     until(lambda: talker.heard[-1][1] == b"offline", 5.0, "offline")
+    assert [message for _, message in talker.heard] == [b"online", b"offline"]
     talker.close()
 
 

@@ -422,6 +422,7 @@ def test_a_higher_level_that_refuses_us_is_told_of_with_its_reason(tmp_path: Pat
             link = above.take()
             accepted(link, refuse="not on the list")
             until(lambda: "not on the list" in delivery.status()[0].reason)
+            assert not delivery.status()[0].up
             link.close()
     finally:
         above.close()

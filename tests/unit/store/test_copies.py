@@ -97,6 +97,7 @@ def test_nothing_else_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "letters" / "home.txt").write_text("dear all")
     refused("found a copy of another store", backup, store, other)
     refused("found home.txt; allowed: an empty folder", backup, store, tmp_path / "letters")
+    assert (tmp_path / "letters" / "home.txt").read_text() == "dear all"
     refused("found the store itself", backup, store, store)
     refused("found no such file", backup, tmp_path / "nowhere", tmp_path / "copy")
     refused("found a store; allowed: a folder without one", restore, store, other)
@@ -129,6 +130,7 @@ def test_a_folder_without_permission_is_one_clear_line(tmp_path: Path, monkeypat
     # The superuser, as whom tests may run, is allowed everything: the answer of the system is made up.
     monkeypatch.setattr(os, "access", lambda *_: False)
     refused("no permission", backup, store, tmp_path / "closed")
+    assert not (tmp_path / "closed" / DATABASE).exists()
 
 
 def test_a_full_disk_is_one_clear_line_and_the_older_copy_holds(tmp_path: Path) -> None:
