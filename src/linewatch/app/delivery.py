@@ -24,6 +24,8 @@ from linewatch.store.reader import open_store
 _AT_ONCE: Final = 100
 """News given to a notifier in one go."""
 _STOP_S: Final = 10.0
+_LAST_WORD_S: Final = 2.0
+"""How long an attempt that is under way at the end may take: who was called is to be known after the next start."""
 
 
 class DeliverySettings(msgspec.Struct, frozen=True):
@@ -138,6 +140,7 @@ class Delivery:
         self._said: deque[tuple[str, str, int]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
+        self._ending: asyncio.Event | None = None
         self._stopping = False
         self._flushed_s = float("-inf")
         self._standing: Standing | None = None
@@ -218,7 +221,7 @@ class Delivery:
             self._started.set()
 
     async def _serve(self) -> None:
-        self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._news, self._ending = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
         with open_store(self._store) as reader:
             self._standing = Standing(reader)
             for channel in self._channels:
@@ -237,11 +240,17 @@ class Delivery:
                     for wake in wakes:
                         wake.set()
             finally:
-                await self._end(tasks)
+                await self._end(tasks, wakes)
 
-    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+    async def _end(self, tasks: Sequence[asyncio.Task[None]], wakes: Sequence[asyncio.Event]) -> None:
         """End the tasks and close the notifiers; a task that ended by itself did so by an error of ours: raise it."""
+        assert self._ending is not None
         failed = [error for task in tasks if task.done() and not task.cancelled() and (error := task.exception())]
+        self._ending.set()
+        for wake in wakes:
+            wake.set()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST_WORD_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -252,13 +261,13 @@ class Delivery:
 
     async def _attend(self, channel: _Channel, wake: asyncio.Event) -> None:
         notifier, settings = channel.notifier, self._settings
-        assert channel.feed is not None
+        assert channel.feed is not None and self._ending is not None
         chance = random.Random(notifier.name)  # noqa: S311 - spreads retries; nothing secret
         wait_s, refreshed_s = settings.first_retry_s, float("-inf")
-        while True:
+        while not self._ending.is_set():
             try:
                 async with asyncio.timeout(settings.most_s):
-                    while news := channel.feed.take(_AT_ONCE):
+                    while not self._ending.is_set() and (news := channel.feed.take(_AT_ONCE)):
                         await self._tell(channel, news)
                     if notifier.refresh_s and monotonic_s() - refreshed_s >= notifier.refresh_s:
                         assert self._standing is not None
@@ -268,7 +277,7 @@ class Delivery:
             except Exception as error:  # noqa: BLE001 - a notifier, perhaps of somebody else, must never end the watch
                 self._down(channel, error)
                 await _closed(notifier)
-                await asyncio.sleep(wait_s * chance.uniform(0.9, 1.1))
+                await _wait(self._ending, wait_s * chance.uniform(0.9, 1.1))
                 wait_s = min(2.0 * wait_s, settings.longest_retry_s)
                 continue
             wait_s = settings.first_retry_s
