@@ -68,6 +68,21 @@ class Seat(msgspec.Struct, frozen=True):
     """What is the matter, in words; empty while it is attended."""
 
 
+class Cry(msgspec.Struct, frozen=True):
+    """A cry for help that a device has sent."""
+
+    incident: str
+    """The incident that it opened."""
+    heard_ns: int
+    """When it was last heard."""
+    over: bool
+    """Whether it was taken back."""
+    authenticated: bool
+    """Whether who cried had proved who it is."""
+    hushed_ns: int | None = None
+    """Since when it goes on though people have closed the incident."""
+
+
 class IncidentStepState(msgspec.Struct):
     """Incidents that are not closed, and what they hang on.
 
@@ -113,6 +128,8 @@ class IncidentStepState(msgspec.Struct):
     """Times of the interruptions of the last ten minutes, by line/section."""
     attention: dict[str, Attention] = {}
     """Attention that each seat pays, as decided at the tick before."""
+    cries: dict[str, Cry] = {}
+    """Cries for help of own people, by who cries."""
 
 
 def copied(state: IncidentStepState) -> IncidentStepState:

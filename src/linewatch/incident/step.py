@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from linewatch.incident import acts, known, policy, seats
+from linewatch.incident import acts, emergencies, known, policy, seats
 from linewatch.incident.attention import attend, counted, held_back
 from linewatch.incident.desk import DeskSettings
 from linewatch.incident.entries import Refusal
@@ -21,6 +21,7 @@ from linewatch.incident.witnesses import Witnesses
 from linewatch.ports import Batch
 from linewatch.records import (
     Attention,
+    Emergency,
     Health,
     Incident,
     KnownActivity,
@@ -98,7 +99,7 @@ class IncidentStep:
     # --- what comes in --------------------------------------------------------------------------------------------
 
     def _beside(self, state: IncidentStepState, item: object, tick: Tick) -> list[Record]:
-        """Weather, own people and plans."""
+        """Weather, own people, their cries for help, and plans."""
         if isinstance(item, Weather):
             state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
         elif isinstance(item, KnownMover):
@@ -106,6 +107,9 @@ class IncidentStep:
             state.trusted.pop(item.id, None)
             if item.authenticated:
                 state.trusted[item.id] = item
+        elif isinstance(item, Emergency):
+            weather = self._weather_at(state, item.line, item.chainage_m)
+            return emergencies.heard(self.site, state, item, weather, tick, self.settings_id)
         elif isinstance(item, KnownActivity):
             if item.end_ns <= item.start_ns and item.authenticated:
                 state.activities.pop(item.id, None)

@@ -41,6 +41,31 @@ class KnownMover(msgspec.Struct, frozen=True, tag="known_mover"):
     """Whether the source proved who it is."""
 
 
+class Emergency(msgspec.Struct, frozen=True, tag="emergency"):
+    """A cry for help that own people sent by their own device. It opens a case of distress; only people end that."""
+
+    id: str
+    """Call sign or device that cries; never a person's name."""
+    line: str
+    """Line it is near."""
+    time_ns: int
+    """When it was said."""
+    chainage_m: float
+    """Nearest point of the line."""
+    chainage_sigma_m: float
+    """Standard deviation of `chainage_m`."""
+    offset_m: float | None = None
+    """Distance from the line."""
+    what: str = ""
+    """Kind of emergency, in the words of the sender's system."""
+    where: str = ""
+    """The place as the sender gave it, where that is no chainage."""
+    over: bool = False
+    """Whether the sender takes it back."""
+    authenticated: bool = False
+    """Whether the source proved who it is."""
+
+
 class KnownActivity(msgspec.Struct, frozen=True, tag="known_activity"):
     """What is planned on a stretch: work, a patrol, a corridor of wildlife. It explains; it never hides."""
 

@@ -17,6 +17,7 @@ from linewatch.records.context import (
     Attention,
     Clip,
     ClipRequest,
+    Emergency,
     KnownActivity,
     KnownMover,
     SourcePosition,
@@ -53,6 +54,7 @@ Row = (
     | SourcePosition
     | KnownActivity
     | Attention
+    | Emergency
 )
 Record = Row | Detections
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from linewatch.errors import InputError, StoreError
-from linewatch.records import Clip, ClipRequest, KnownMover, Tick, from_bytes
+from linewatch.records import Clip, ClipRequest, Emergency, KnownMover, Tick, from_bytes
 from linewatch.store.archive.writer import covered
 from linewatch.store.journal import Journal
 from linewatch.store.notes import AUDIT_KINDS, Erasure
@@ -88,7 +88,7 @@ def _due(reader: StoreReader, folder: Path, now_ns: int, rules: Rules) -> Iterat
         """Last entry that is older than so many days; -1 where nothing is, or for ever."""
         return reader.seq_at((now_ns - days * _DAY_NS) // period_ns) if days else -1
 
-    positions = _of_type(reader, KnownMover, until(rules.staff_positions_days))
+    positions = _of_type(reader, (KnownMover, Emergency), until(rules.staff_positions_days))
     yield from _payloads(positions, f"staff positions: {rules.staff_positions_days} days")
     inputs = min(until(rules.inputs_days), covered(reader.segments(erased=True)) - 1)
     yield from _payloads(reader.kept(("detections",), inputs), f"inputs: {rules.inputs_days} days")
@@ -133,7 +133,7 @@ def _clips(reader: StoreReader, until: Any, rules: Rules) -> Iterator[Erasure]:
         yield Erasure("record", (), "", old, f"{'pictures' if pictures else 'clips'}: {days} days")
 
 
-def _of_type(reader: StoreReader, kind: type, last: int) -> Iterator[int]:
+def _of_type(reader: StoreReader, kind: tuple[type, ...], last: int) -> Iterator[int]:
     for entry in reader.entries(kinds=("arrival",)):
         if entry.seq > last:
             return

@@ -1,12 +1,12 @@
-"""What lies beside the detections of a recording: findings, weather and positions of own people, one a line of JSON."""
+"""What lies beside the detections of a recording, one a line of JSON: findings, weather, own people and their cries."""
 
 from pathlib import Path
 
 import msgspec
 
-from linewatch.records import Health, KnownMover, Weather
+from linewatch.records import Emergency, Health, KnownMover, Weather
 
-Beside = Health | KnownMover | Weather
+Beside = Health | KnownMover | Weather | Emergency
 
 
 class Found(msgspec.Struct, frozen=True):
