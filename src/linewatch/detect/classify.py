@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from linewatch.detect.models import shipped_act_model
 from linewatch.detect.recent import Recent, followed_by, trimmed
+from linewatch.detect.seen_windows import SeenWindows, answers_of, new_windows, still_read
 from linewatch.detect.vibration import VibrationSettings, VibrationState, VibrationStep
 from linewatch.plugins import Card
 from linewatch.ports import Batch
@@ -20,8 +21,8 @@ from linewatch.records import Block, Detections, Record, Tick
 from linewatch.records.block import first_sample_at
 from linewatch.records.detection import quantise_batch
 from linewatch.records.vocabulary import ACTS, MOVERS
-from linewatch.signals.act_model import ActModel, log_probabilities, strangeness, together, unknown_probability
-from linewatch.signals.fence_features import CELLS, ROWS, fence_features, strongest_cells
+from linewatch.signals.act_model import ActModel, strangeness, together, unknown_probability
+from linewatch.signals.fence_features import CELLS, ROWS, strongest_cells
 from linewatch.site.sensor import Sensor
 
 WIND: Final = "wind"
@@ -58,6 +59,8 @@ class ClassifyState(msgspec.Struct):
     """The detector's own."""
     recent: dict[int, Recent]
     """Last rows, by the first channel of each stretch that arrives together."""
+    seen: dict[int, SeenWindows]
+    """Windows of these rows that were looked at: decisions overlap, and each window is looked at once."""
 
 
 class ActProbabilities(msgspec.Struct, frozen=True):
@@ -69,10 +72,8 @@ class ActProbabilities(msgspec.Struct, frozen=True):
     """In the order of `MOVERS`: weather where it is wind, a person where it is an act, unknown where it is strange."""
 
 
-def act_probabilities(windows: NDArray[np.float64], model: ActModel) -> ActProbabilities:
-    """Acts and movers of one decision over windows (n, rows, cells), in order of time, n at least 1."""
-    features = fence_features(windows)
-    log_p = log_probabilities(model, features)
+def act_probabilities(features: NDArray[np.float64], log_p: NDArray[np.float64], model: ActModel) -> ActProbabilities:
+    """Acts and movers of one decision over windows in order of time, n at least 1: features (n, all), log_p (n, k)."""
     p = together(log_p, model.pooling)
     late = slice(-STRANGENESS_WINDOWS, None)
     strange = strangeness(model, features[late], together(log_p[late], model.pooling))
@@ -108,23 +109,27 @@ class ClassifyStep:
 
     def initial(self) -> ClassifyState:
         """Nothing heard."""
-        return ClassifyState(self.vibration.initial(), {})
+        return ClassifyState(self.vibration.initial(), {}, {})
 
     def step(self, state: ClassifyState, batch: Batch, tick: Tick) -> tuple[ClassifyState, tuple[Record, ...]]:
         """Blocks in; detections with acts out, with findings beside them. Takes over the arrays of `state`."""
-        recent = dict(state.recent)
+        recent, seen = dict(state.recent), dict(state.seen)
         if self._tells:
             for block in batch:
                 if isinstance(block, Block):
-                    recent[block.first_channel], _ = followed_by(recent.get(block.first_channel), block)
+                    first = block.first_channel
+                    recent[first], follows = followed_by(recent.get(first), block)
+                    if not follows:
+                        seen[first] = new_windows(self.model)
         vibration, out = self.vibration.step(state.vibration, batch, tick)
         if self._tells:
-            out = tuple(self._told(recent, r) if isinstance(r, Detections) else r for r in out)
+            out = tuple(self._told(recent, seen, r) if isinstance(r, Detections) else r for r in out)
             keep = self.settings.decision_rows + ROWS
             recent = {first: trimmed(rows, keep) for first, rows in recent.items()}
-        return ClassifyState(vibration, recent), out
+            seen = {first: still_read(windows, recent[first]) for first, windows in seen.items()}
+        return ClassifyState(vibration, recent, seen), out
 
-    def _told(self, recent: dict[int, Recent], found: Detections) -> Detections:
+    def _told(self, recent: dict[int, Recent], seen: dict[int, SeenWindows], found: Detections) -> Detections:
         acts, movers = found.act_probabilities.copy(), found.mover_probabilities.copy()
         done: dict[tuple[int, int, int, int], ActProbabilities | None] = {}
         for row in range(len(found)):
@@ -136,7 +141,12 @@ class ClassifyStep:
             end = first_sample_at(rows.origin_ns, int(found.time_ns[row]), rows.rate_hz) // ROWS * ROWS
             key = (first, low, high, end)
             if key not in done:
-                done[key] = self._decide(rows, low, high, end)
+                wanted = self._windows(rows, low, high, end)
+                if wanted:
+                    seen[first], features, log_p = answers_of(seen[first], rows, wanted, self.model)
+                    done[key] = act_probabilities(features, log_p, self.model)
+                else:
+                    done[key] = None
             told = done[key]
             if told is not None:
                 acts[row], movers[row] = told.acts, told.movers
@@ -156,8 +166,8 @@ class ClassifyStep:
                 return first, low, min(max(high, low + CELLS), cells)
         return None
 
-    def _decide(self, recent: Recent, low: int, high: int, end: int) -> ActProbabilities | None:
-        """The answer of the windows that end at or before `end`, on the stream's grid; None where there is none."""
+    def _windows(self, recent: Recent, low: int, high: int, end: int) -> list[tuple[int, int]]:
+        """End and first cell of the windows of one decision, which end at or before `end` on the stream's grid."""
         windows = []
         for last in range(end, end - self.settings.decision_rows + ROWS - 1, -HOP_ROWS):
             rows = recent.before(last, ROWS)
@@ -166,6 +176,5 @@ class ClassifyStep:
             cells = rows[:, low:high]
             # A window with holes in it does not look like anything that was learnt.
             if np.isfinite(cells).all():
-                first = strongest_cells(cells)
-                windows.append(cells[:, first : first + CELLS])
-        return act_probabilities(np.stack(windows[::-1]).astype(np.float64), self.model) if windows else None
+                windows.append((last, low + strongest_cells(cells)))
+        return windows[::-1]

@@ -55,11 +55,13 @@ def standardised(model: ActModel, features: NDArray[np.float64]) -> NDArray[np.f
 
 def log_probabilities(model: ActModel, features: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, k) calibrated log-probabilities of windows with these features (n, all)."""
-    z = standardised(model, features)
-    share = np.zeros((len(z), len(model.classes)))
-    for hidden, output in zip(model.hidden, model.output, strict=True):
-        units = np.maximum(z @ hidden[:-1] + hidden[-1], 0.0)
-        share += np.exp(_log_softmax(units @ output[:-1] + output[-1]))
+    # One window and one network at a time, so that the answer to a window is the same bits whichever come with it.
+    z = np.ascontiguousarray(standardised(model, features))[:, None, None, :]
+    units = np.maximum(z @ model.hidden[:, :-1] + model.hidden[:, -1:], 0.0)
+    logits = (units @ model.output[:, :-1] + model.output[:, -1:])[:, :, 0]
+    share = np.zeros((len(features), len(model.classes)))
+    for network in range(len(model.hidden)):
+        share += np.exp(_log_softmax(logits[:, network]))
     return _log_softmax(np.log(share / len(model.hidden) + FLOOR) / model.temperature)
 
 

@@ -12,6 +12,7 @@ from linewatch.signals.fence_features import CELLS, NAMES, ROWS, SHAPE, fence_fe
 from linewatch.signals.footsteps import Step, find_steps, follow_walks, new_step_state, new_walks
 from linewatch.signals.link_variance import link_scores, new_link_state
 from linewatch.signals.pir_features import COUNT, SAMPLES, pir_features, second_of
+from tests.unit.signals.twin_fence_features import twin_features
 
 
 def windows(seed: int, n: int = 3) -> np.ndarray:
@@ -29,6 +30,30 @@ def test_the_shape_of_a_fence_window_knows_no_gain_of_single_cells(seed: int) ->
     w = windows(seed)
     gains = np.random.default_rng(seed + 1).uniform(0.2, 5.0, CELLS)
     assert np.allclose(fence_features(w)[:, SHAPE], fence_features(w * gains)[:, SHAPE], atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [ROWS, 301])
+def test_fence_features_are_those_of_plain_numpy(rows: int) -> None:
+    w = np.abs(np.random.default_rng(5).normal(3000, 800, (6, rows, CELLS)))
+    w[1] += 2000 * np.sin(np.arange(rows) / 5.0)[:, None]
+    w[2, :, 4] = 7.0
+    w[3] = np.abs(np.cumsum(w[3] - 3000, axis=0))
+    w[4, rows // 2 :] = 0.0
+    assert np.allclose(fence_features(w), twin_features(w), rtol=1e-9, atol=1e-9)
+
+
+@given(st.integers(0, 99), st.integers(0, 4))
+def test_a_fence_window_has_the_same_bits_whichever_windows_come_with_it(seed: int, which: int) -> None:
+    w = windows(seed, 5)
+    model = shipped_act_model("fence_acts", "shape")
+    together_, alone = fence_features(w), fence_features(w[which : which + 1])
+    assert np.array_equal(together_[which], alone[0])
+    assert np.array_equal(log_probabilities(model, together_)[which], log_probabilities(model, alone)[0])
+
+
+def test_windows_of_another_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="have 100 rows and 12 cells"):
+        fence_features(np.ones((1, 100, CELLS)))
 
 
 @pytest.mark.parametrize("fill", [0.0, 7.0])
