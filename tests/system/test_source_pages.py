@@ -1,7 +1,9 @@
 """The pages about sources: their sites work by copy and paste, from bytes on a socket to an incident."""
 
 import re
+import socket
 import threading
+import time
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,25 +14,34 @@ import pytest
 
 from linewatch.app.watching import Around, watch
 from linewatch.plugins import load
+from linewatch.protocols.cot import CotEvent, to_xml
 from linewatch.records import Incident, Record
 from linewatch.site.load import check_site, load_site
 from linewatch.sources.mqtt.mapping import Mapper, load_map
 from tests.brokers import Talker, broker, free_port, until
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = {"mqtt": "source-mqtt.md", "http": "source-http.md"}
+PAGES = {"mqtt": "source-mqtt.md", "http": "source-http.md", "cot": "source-cot.md"}
 
 
-def blocks(page: str) -> list[str]:
-    return re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+def blocks(page: str, language: str = "toml") -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def lay_out(folder: Path, page: str) -> None:
+    """The site of a page, with the course of its line where it shows one."""
+    (folder / "site.toml").write_text(blocks(page)[0], encoding="utf-8")
+    for course in blocks(page, "json")[:1]:
+        (folder / "line.geojson").write_text(course, encoding="utf-8")
 
 
 @pytest.mark.parametrize("plugin", PAGES)
 def test_the_site_of_a_page_has_no_problem_and_its_source_is_the_one_the_card_names(
     plugin: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "site.toml").write_text(blocks(PAGES[plugin])[0], encoding="utf-8")
-    checked = check_site(tmp_path, {"sources": ["http", "mqtt"], "notifiers": []})
+    lay_out(tmp_path, PAGES[plugin])
+    checked = check_site(tmp_path, {"sources": list(PAGES), "notifiers": []})
     assert checked.problems == ()
     assert load("sources", plugin).card.docs == f"docs/{PAGES[plugin]}"
 
@@ -100,6 +111,37 @@ def test_a_row_by_http_becomes_an_incident(tokens: str, tmp_path: Path) -> None:
     finally:
         watching.close()
     assert watching.incidents[0].sensors == ("gate-1",)
+
+
+def test_an_emergency_by_datagram_becomes_distress_and_taking_it_back_does_not_end_it(tmp_path: Path) -> None:
+    lay_out(tmp_path, "source-cot.md")
+    port = free_port()
+    text = (tmp_path / "site.toml").read_text(encoding="utf-8").replace(":6969", f":{port}")
+    (tmp_path / "site.toml").write_text(text, encoding="utf-8")
+    watching = Watching(tmp_path)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for kind, word in (("b-a-o-tbl", "911 Alert"), ("b-a-o-can", "cancel")):
+                now_ns = time.time_ns()
+                cry = CotEvent(
+                    uid="ANDROID-3f2a-9-1-1",
+                    type=kind,
+                    time_ns=now_ns,
+                    start_ns=now_ns,
+                    stale_ns=now_ns + 60 * 10**9,
+                    lat=52.705,
+                    lon=23.515,
+                    emergency=word,
+                )
+                known = len(watching.incidents)
+                sock.sendto(to_xml(cry), ("127.0.0.1", port))
+                until(lambda known=known: len(watching.incidents) > known, 5.0, "an incident")
+    finally:
+        watching.close()
+    raised, returned = watching.incidents[0], watching.incidents[-1]
+    assert (raised.kind, raised.priority, raised.state) == ("distress", 1, "raised")
+    assert "call for help by patrol-1 (911 Alert); the device has not proved who it is" in raised.reason
+    assert (returned.id, returned.state, returned.closed_ns) == (raised.id, "returned", None)
 
 
 def test_a_slow_source_amends_what_a_fast_one_raised_and_never_holds_it_up(tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ class CotEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Longitudes and latitudes of a drawn line."""
     emergency: str = ""
     """Kind of emergency, where the event is one; `cancel` takes it back."""
+    parent: str = ""
+    """Uid of the device that it is from, where the event says so beside its own."""
 
 
 def to_xml(event: CotEvent) -> bytes:
@@ -87,6 +89,8 @@ def _details(event: CotEvent) -> list[str]:
     parts += [f"<link{_attributes({'point': f'{lat:.7f},{lon:.7f}'})}/>" for lon, lat in event.path]
     if event.path:
         parts.append('<strokeColor value="-65536"/><strokeWeight value="4.0"/>')
+    if event.parent:
+        parts.append(f"<link{_attributes({'uid': event.parent, 'relation': 'p-p', 'type': 'a-f-G-U-C'})}/>")
     if event.emergency:
         attribute = "cancel" if event.emergency == "cancel" else "type"
         value = "true" if event.emergency == "cancel" else event.emergency
@@ -131,6 +135,7 @@ def from_xml(raw: bytes) -> CotEvent:
         course_deg=None if track is None else _number(track, "course", 720.0, 0.0) % 360.0,
         speed_mps=None if track is None else _number(track, "speed", 1000.0, 0.0),
         emergency=_emergency(emergency),
+        parent=_parent(detail),
     )
 
 
@@ -138,6 +143,11 @@ def _emergency(element: ET.Element | None) -> str:
     if element is None:
         return ""
     return "cancel" if element.get("cancel") == "true" else (element.get("type") or "unknown")[:60]
+
+
+def _parent(detail: ET.Element) -> str:
+    links = (link for link in detail.findall("link") if link.get("relation") == "p-p")
+    return next((link.get("uid", "")[:200] for link in links), "")
 
 
 def _text(element: ET.Element, name: str) -> str:

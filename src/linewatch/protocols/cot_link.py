@@ -60,6 +60,19 @@ def tls_context(authority: str, certificate: str, client_key: str) -> ssl.SSLCon
     return context
 
 
+def server_context(authority: str, certificate: str, private_key: str) -> ssl.SSLContext:
+    """For a door that asks each client for a certificate of this authority. Raises `InputError`."""
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        with open(certificate, encoding="ascii") as file:  # noqa: PTH123 - beside the descriptor below
+            _load_from_memory(context, file.read() + "\n" + private_key)
+    except (OSError, ValueError) as error:
+        raise InputError(f"tls: found {error}; allowed: readable PEM files that belong together") from error
+    return context
+
+
 def _load_from_memory(context: ssl.SSLContext, pem: str) -> None:
     """The ssl module reads keys from files only: this one never touches a disk."""
     descriptor = os.memfd_create("linewatch", os.MFD_CLOEXEC)
@@ -159,6 +172,11 @@ async def open_link(
 def ping_of(uid: str, now_ns: int) -> CotEvent:
     """A ping from this client."""
     return CotEvent(uid=uid, type=PING, time_ns=now_ns, start_ns=now_ns, stale_ns=now_ns + 20_000_000_000)
+
+
+def pong_of(now_ns: int) -> CotEvent:
+    """The answer to a client's ping."""
+    return CotEvent(uid="takPong", type=PONG, time_ns=now_ns, start_ns=now_ns, stale_ns=now_ns + 20_000_000_000)
 
 
 def _type_of(raw: bytes) -> str:

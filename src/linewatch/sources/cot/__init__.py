@@ -1,0 +1,1 @@
+"""Own people who tell by Cursor on Target where they are, and when they need help, as a source."""
