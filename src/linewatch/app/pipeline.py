@@ -11,6 +11,7 @@ import msgspec
 
 from linewatch.app.detectors import steps_for
 from linewatch.app.settings import Settings, checked_settings, settings_id
+from linewatch.errors import InputError
 from linewatch.health.retest import for_health_alone
 from linewatch.health.watch import HealthStep
 from linewatch.incident.step import IncidentStep
@@ -79,7 +80,12 @@ class Pipeline:
         return {key: freeze(state) for key, state in states.items()}
 
     def thaw(self, raw: Mapping[str, bytes]) -> States:
-        """Decision states again."""
+        """Decision states again. Raises `InputError` where the store holds none."""
+        if "pending" not in raw:
+            raise InputError(
+                "store: found no states of decisions (they were made on a cluster); allowed: to go on with "
+                "`linewatch cluster submit`"
+            )
         states: States = {
             key: thaw(raw[key], step.state_type) for key, step in self._decision_steps.items() if key in raw
         }
@@ -122,8 +128,7 @@ class Pipeline:
         batch = [item.record for item in inputs]
         outages = self._run(states, self.health, batch, tick)
         tracks = self._track(states, batch, outages, tick)
-        beside = [r for r in batch if not (isinstance(r, Detections) or for_health_alone(r))]
-        incidents = self._run(states, self.incident, [*beside, *outages, *tracks], tick)
+        incidents = self._run(states, self.incident, [*self.beside(batch), *outages, *tracks], tick)
         pending = [record for record in tracks if isinstance(record, HandOver)]
         states["pending"] = _Pending(pending)
         return states, (*outages, *tracks, *incidents)
@@ -135,7 +140,7 @@ class Pipeline:
         pending = states["pending"]
         assert isinstance(pending, _Pending)
         shared = [record for record in (*batch, *outages) if not isinstance(record, Detections)]
-        felt = self._by_section([record for record in batch if isinstance(record, Detections)])
+        felt = self.by_section([record for record in batch if isinstance(record, Detections)])
         tracks: list[Record] = []
         for (line, section), step in self.trackers.items():
             taken = [h for h in pending.hand_overs if (h.line, h.to_section) == (line, section)]
@@ -143,7 +148,12 @@ class Pipeline:
             tracks += self._run(states, step, [*taken, *here, *shared], tick)
         return tuple(tracks)
 
-    def _by_section(self, batches: Sequence[Detections]) -> dict[tuple[str, str], list[Detections]]:
+    @staticmethod
+    def beside(batch: Sequence[Record]) -> list[Record]:
+        """What goes to the incident step past the trackers."""
+        return [r for r in batch if not (isinstance(r, Detections) or for_health_alone(r))]
+
+    def by_section(self, batches: Sequence[Detections]) -> dict[tuple[str, str], list[Detections]]:
         """Detections by line and section; those in an overlap go to both of its sections."""
         routed: dict[tuple[str, str], list[Detections]] = {}
         for line in sorted({batch.line for batch in batches}):

@@ -1,0 +1,295 @@
+"""What is done for each key, free of any engine: the site's gate, its sections, its desk.
+
+    inputs --gate (site)--> batches --section (line, section)--> parts --desk (site)--> decisions
+
+Each takes bytes and its own state and gives bytes; each may be stopped after any call, its state frozen, and go on
+elsewhere. Who calls them, and in which order the keys have their turn, changes nothing: a section begins tick k when
+its neighbours' hand-overs of the tick before are in their log, the desk when all parts are there.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from linewatch.app.cluster.plan import decided_folder, hand_over_folder, inputs_folder, neighbours
+from linewatch.app.cluster.tick_log import TickLogReader, TickLogWriter
+from linewatch.app.pipeline import Input, Pipeline
+from linewatch.errors import StoreError
+from linewatch.records import Detections, HandOver, Record, Tick, canonical_bytes, from_bytes
+from linewatch.records.state import freeze, thaw
+
+NONE_YET: Final = -1
+"""Index of the tick before the first one."""
+
+
+class TickInputs(msgspec.Struct, frozen=True, array_like=True):
+    """All inputs of one tick, as a site ships them."""
+
+    tick: Tick
+    """The tick."""
+    inputs: tuple[tuple[str, str, bytes], ...]
+    """Kind, key and canonical bytes of each, in the order of the journal."""
+
+
+class SectionBatch(msgspec.Struct, frozen=True, array_like=True):
+    """What one section is given for one tick."""
+
+    tick: Tick
+    """The tick."""
+    before: int
+    """Index of the tick before, whose hand-overs are taken now; `NONE_YET` for the first."""
+    records: tuple[bytes, ...]
+    """Canonical bytes of what was felt there, then of what concerns everybody."""
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """What one section, or the gate, gives to the desk for one tick."""
+
+    tick: Tick
+    """The tick."""
+    number: int
+    """Position of the section among the site's; `NONE_YET` for the gate."""
+    records: tuple[bytes, ...]
+    """Canonical bytes."""
+    beside: int = 0
+    """Of the gate: how many of them go to the incident step but were not given by a step themselves."""
+
+
+class Decided(msgspec.Struct, frozen=True, array_like=True):
+    """All that was decided in one tick, in the order of the journal."""
+
+    records: tuple[bytes, ...]
+    """Canonical bytes."""
+
+
+class GateState(msgspec.Struct):
+    """How far the gate has come."""
+
+    done: int
+    """Index of the last tick that was let in."""
+    health: bytes | None
+    """State of the health step."""
+
+
+class SectionState(msgspec.Struct):
+    """How far a section has come."""
+
+    done: int
+    """Index of the last tick."""
+    tracker: bytes | None
+    """State of its tracker."""
+    waiting: dict[int, bytes]
+    """Batches that wait for a neighbour, by tick."""
+
+
+class DeskState(msgspec.Struct):
+    """How far the desk has come."""
+
+    done: int
+    """Index of the last tick."""
+    incident: bytes | None
+    """State of the incident step."""
+    waiting: dict[int, dict[int, bytes]]
+    """Parts of ticks that are not whole yet, by tick and number."""
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+encode = _ENCODER.encode
+_HAND_OVERS: Final = msgspec.msgpack.Decoder(tuple[bytes, ...])
+
+
+def packed(records: Sequence[Record]) -> tuple[bytes, ...]:
+    """Canonical bytes of each."""
+    return tuple(canonical_bytes(record) for record in records)
+
+
+class Gate:
+    """Key: the site. Takes inputs from their log, runs what is site-wide, gives each section what it is to hear."""
+
+    def __init__(self, pipeline: Pipeline, run: Path, state: GateState | None = None) -> None:
+        self._pipeline = pipeline
+        self._health: Any = pipeline.health.initial()
+        self.done = NONE_YET if state is None else state.done
+        if state is not None and state.health is not None:
+            self._health = thaw(state.health, pipeline.health.state_type)
+        self._log = TickLogReader(inputs_folder(run), self.done + 1)
+        self.sections = [(line.id, section.name) for line in pipeline.site.lines for section in line.sections]
+
+    def take(self) -> tuple[Part, dict[tuple[str, str], SectionBatch]] | None:
+        """The next tick: what goes to the desk, and to every section. None while it has not come."""
+        following = self._log.after(self.done)
+        if following is None:
+            return None
+        given = msgspec.msgpack.decode(following[1], type=TickInputs)
+        tick, before = given.tick, self.done
+        inputs = [Input(kind, key, from_bytes(raw)) for kind, key, raw in given.inputs]
+        batch = [item.record for item in inputs]
+        self._health, outages = self._pipeline.health.step(self._health, batch, tick)
+        shared = [record for record in (*batch, *outages) if not isinstance(record, Detections)]
+        felt = self._pipeline.by_section([record for record in batch if isinstance(record, Detections)])
+        everybody = packed(shared)
+        batches = {
+            name: SectionBatch(tick, before, (*packed(felt.get(name, ())), *everybody)) for name in self.sections
+        }
+        beside = packed(self._pipeline.beside(batch))
+        self.done = tick.index
+        self._log.forget(self.done)
+        return Part(tick, NONE_YET, (*beside, *packed(outages)), len(beside)), batches
+
+    def state(self) -> GateState:
+        """To be kept."""
+        return GateState(self.done, freeze(self._health))
+
+
+class SectionWork:
+    """Key: line and section. Runs its tracker, tick by tick, as soon as its neighbours have handed over."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        run: Path,
+        line: str,
+        section: str,
+        state: SectionState | None = None,
+        *,
+        versions: dict[str, str] | None = None,
+        durable: bool = False,
+    ) -> None:
+        sections = [each.name for each in pipeline.site.line(line).sections]
+        self._step = pipeline.trackers[line, section]
+        self._name = section
+        self._number = list(pipeline.trackers).index((line, section))
+        self._state: Any = self._step.initial()
+        self.done = NONE_YET if state is None else state.done
+        if state is not None and state.tracker is not None:
+            self._state = thaw(state.tracker, self._step.state_type)
+        self._waiting: dict[int, bytes] = {} if state is None else dict(state.waiting)
+        self._beside = [
+            TickLogReader(hand_over_folder(run, line, other), self.done) for other in neighbours(sections, section)
+        ]
+        folder = hand_over_folder(run, line, section)
+        self._out = TickLogWriter(folder, f"hand-over {line}/{section}", versions or {}, durable=durable)
+
+    def offer(self, raw: bytes) -> None:
+        """A batch for this section. One that was done already is left."""
+        tick = msgspec.msgpack.decode(raw, type=SectionBatch).tick.index
+        if tick > self.done:
+            self._waiting[tick] = raw
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something that could not be done yet."""
+        return bool(self._waiting)
+
+    def advance(self) -> list[Part]:
+        """Do as many ticks as neighbours allow; what goes to the desk."""
+        parts: list[Part] = []
+        while self._waiting:
+            batch = msgspec.msgpack.decode(self._waiting[min(self._waiting)], type=SectionBatch)
+            if batch.before != self.done:
+                raise StoreError(
+                    f"section {self._name}: tick {batch.tick.index}: found {batch.before} as the tick before; "
+                    f"allowed: {self.done}, the last one done here"
+                )
+            taken = self._taken(batch.before)
+            if taken is None:
+                break
+            here = [from_bytes(raw) for raw in batch.records]
+            self._state, out = self._step.step(self._state, (*taken, *here), batch.tick)
+            self._hand_over(out, batch.tick)
+            parts.append(Part(batch.tick, self._number, packed(out)))
+            del self._waiting[batch.tick.index]
+            self.done = batch.tick.index
+        return parts
+
+    def _taken(self, tick: int) -> list[HandOver] | None:
+        """What was handed over to this section at the end of this tick; None while a neighbour is not so far."""
+        if tick == NONE_YET:
+            return []
+        given = [log.get(tick) for log in self._beside]
+        if any(raw is None for raw in given):
+            return None
+        taken: list[HandOver] = []
+        for log, raw in zip(self._beside, given, strict=True):
+            assert raw is not None
+            for each in _HAND_OVERS.decode(raw):
+                record = from_bytes(each)
+                assert isinstance(record, HandOver)
+                if record.to_section == self._name:
+                    taken.append(record)
+            log.forget(tick - 2)
+        return taken
+
+    def _hand_over(self, out: Sequence[Record], tick: Tick) -> None:
+        raw = encode(packed([record for record in out if isinstance(record, HandOver)]))
+        self._out.append(tick.index, raw)
+
+    def state(self) -> SectionState:
+        """To be kept."""
+        return SectionState(self.done, freeze(self._state), dict(self._waiting))
+
+    def close(self) -> None:
+        """Let go of files."""
+        self._out.close()
+
+
+class Desk:
+    """Key: the site. Puts the parts of each tick together and decides what a person must deal with."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        run: Path,
+        state: DeskState | None = None,
+        *,
+        versions: dict[str, str] | None = None,
+        durable: bool = False,
+    ) -> None:
+        self._step = pipeline.incident
+        self._parts = len(pipeline.trackers) + 1
+        self._state: Any = self._step.initial()
+        self.done = NONE_YET if state is None else state.done
+        if state is not None and state.incident is not None:
+            self._state = thaw(state.incident, self._step.state_type)
+        self._waiting: dict[int, dict[int, bytes]] = {} if state is None else state.waiting
+        self._out = TickLogWriter(decided_folder(run), "decided", versions or {}, durable=durable)
+
+    def offer(self, raw: bytes) -> bool:
+        """A part of a tick. One that was done already is left. Whether the next tick is whole now."""
+        part = msgspec.msgpack.decode(raw, type=Part)
+        if part.tick.index > self.done:
+            self._waiting.setdefault(part.tick.index, {})[part.number] = raw
+        return self.ready
+
+    @property
+    def ready(self) -> bool:
+        """Whether the oldest tick has all its parts."""
+        return bool(self._waiting) and len(self._waiting[min(self._waiting)]) == self._parts
+
+    def advance(self) -> list[tuple[Tick, Decided]]:
+        """Decide every tick that is whole, oldest first."""
+        decided: list[tuple[Tick, Decided]] = []
+        while self.ready:
+            index = min(self._waiting)
+            parts = [msgspec.msgpack.decode(self._waiting[index][n], type=Part) for n in sorted(self._waiting[index])]
+            tick, gate, sections = parts[0].tick, parts[0], parts[1:]
+            outages = gate.records[gate.beside :]
+            tracks = tuple(raw for part in sections for raw in part.records)
+            given = [from_bytes(raw) for raw in (*gate.records, *tracks)]
+            self._state, incidents = self._step.step(self._state, given, tick)
+            made = Decided((*outages, *tracks, *packed(incidents)))
+            self._out.append(index, encode(made))
+            decided.append((tick, made))
+            del self._waiting[index]
+            self.done = index
+        return decided
+
+    def state(self) -> DeskState:
+        """To be kept."""
+        return DeskState(self.done, freeze(self._state), self._waiting)
+
+    def close(self) -> None:
+        """Let go of files."""
+        self._out.close()
