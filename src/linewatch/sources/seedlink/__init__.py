@@ -1,0 +1,1 @@
+"""Geophones and seismometers behind a SeedLink server, as a source."""
