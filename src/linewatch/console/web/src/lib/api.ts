@@ -62,7 +62,20 @@ async function call<T>(method: string, path: string, body?: unknown, quiet401 = 
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
-export const get = <T>(path: string): Promise<T> => call<T>('GET', path);
+const early = new Map<string, Promise<unknown>>();
+
+/** Asks ahead for what will be wanted in a moment: the next `get` of this path takes the answer. */
+export function ask(path: string): void {
+  const answer = call<unknown>('GET', path, undefined, true);
+  answer.catch(() => {});
+  early.set(path, answer);
+}
+
+export function get<T>(path: string): Promise<T> {
+  const answer = early.get(path);
+  early.delete(path);
+  return answer ? (answer as Promise<T>).catch(() => call<T>('GET', path)) : call<T>('GET', path);
+}
 export const post = <T = void>(path: string, body: unknown = {}): Promise<T> => call<T>('POST', path, body);
 export const remove = (path: string): Promise<void> => call<void>('DELETE', path, {});
 /** A request whose 401 is an answer and not the end of a session (login, the first look at who I am). */

@@ -1,6 +1,6 @@
 // Follows the two live streams for ever; each resumes where it was after the connection was lost.
 import { decode } from '@msgpack/msgpack';
-import type { KnownMover, LiveState, Track } from './types';
+import type { KnownMover, LiveState, Track, WeatherHere } from './types';
 import { column, EventParser, FrameSplitter, type ServerEvent } from './wire';
 
 /** Detections of one batch, as columns: centre and half extent in metres, strength in dB, mover code. */
@@ -21,7 +21,7 @@ export interface FeedHandlers {
   tracks(tick_ms: number, tracks: Track[], whole: boolean): void;
   end?(): void;
   known?(tick_ms: number, movers: KnownMover[]): void;
-  weather?(tick_ms: number, weather: { line: string; from_m: number; to_m: number; words: string }[]): void;
+  weather?(tick_ms: number, weather: WeatherHere[]): void;
   gap(why: string): void;
   state?(state: LiveState): void;
   incident?(incident: unknown): void;
@@ -53,7 +53,7 @@ export function readFrame(payload: Uint8Array, on: FeedHandlers): number | undef
       on.known?.(w.tick_ms, w.movers as KnownMover[]);
       break;
     case 'w':
-      on.weather?.(w.tick_ms, w.weather as { line: string; from_m: number; to_m: number; words: string }[]);
+      on.weather?.(w.tick_ms, w.weather as WeatherHere[]);
       break;
     case 'gap':
       on.gap(String(w.why ?? ''));

@@ -22,6 +22,13 @@ export function boxOf(points: [number, number][]): Box | null {
   return box;
 }
 
+/** Whether WebGL is computed by the processor: then a dense screen's pixels cost more than they show. */
+function drawnInSoftware(gl: WebGL2RenderingContext): boolean {
+  const names = gl.getExtension('WEBGL_debug_renderer_info');
+  const renderer: unknown = names && gl.getParameter(names.UNMASKED_RENDERER_WEBGL);
+  return typeof renderer === 'string' && /swiftshader|llvmpipe|software/i.test(renderer);
+}
+
 /** A map whose sources can be filled at any time: what comes before the style is ready waits for it. */
 export class LineMap {
   readonly gl: GlMap;
@@ -31,7 +38,8 @@ export class LineMap {
 
   /** Throws where the browser has no WebGL 2: the caller shows the page without a map. */
   constructor(container: HTMLElement, palette: Palette, box: Box | null, onReady: () => void) {
-    if (!document.createElement('canvas').getContext('webgl2')) throw new Error('no WebGL 2');
+    const probe = document.createElement('canvas').getContext('webgl2');
+    if (!probe) throw new Error('no WebGL 2');
     this.gl = new GlMap({
       container,
       style: styleOf(palette),
@@ -43,6 +51,7 @@ export class LineMap {
       dragRotate: false,
       pitchWithRotate: false,
       canvasContextAttributes: { antialias: false },
+      ...(drawnInSoftware(probe) ? { pixelRatio: 1 } : {}),
     });
     this.gl.touchZoomRotate.disableRotation();
     this.gl.keyboard.disable(); // arrows and plus belong to the line, on map and strip alike
@@ -70,20 +79,6 @@ export class LineMap {
   }
 
   private readonly shown = new Map<string, GeoJSON.FeatureCollection>();
-
-  private readonly marks = new Map<string, string>();
-
-  /** Like `set`, but only where `mark` differs from the last one: every new picture costs the map several frames. */
-  setIfNew(name: string, mark: string, data: () => GeoJSON.FeatureCollection): void {
-    if (this.marks.get(name) === mark) return;
-    this.marks.set(name, mark);
-    this.set(name, data());
-  }
-
-  /** Degrees of longitude that one pixel covers now. */
-  get pixel_deg(): number {
-    return 360 / (512 * 2 ** this.gl.getZoom());
-  }
 
   set(name: string, data: GeoJSON.FeatureCollection): void {
     if (this.ready) this.put(name, data);

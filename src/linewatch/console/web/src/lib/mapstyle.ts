@@ -17,12 +17,6 @@ const FONT = { 'text-font': ['sans-serif'] };
 
 export function styleOf(p: Palette): StyleSpecification {
   const sensorState: ExpressionSpecification = ['coalesce', ['feature-state', 'state'], ['get', 'state']];
-  const priority = match(
-    ['to-string', ['get', 'priority']],
-    Object.fromEntries(p.priority.map((c, i) => [String(i + 1), c])),
-    p.priority[4],
-  );
-  const mover = match(['get', 'mover'], { ...p.mover, known: p.known }, p.text);
   const halo = { 'text-halo-color': p.halo, 'text-halo-width': 1.6 };
   return {
     version: 8,
@@ -31,10 +25,6 @@ export function styleOf(p: Palette): StyleSpecification {
       line: { type: 'geojson', data: EMPTY },
       marks: { type: 'geojson', data: EMPTY },
       sensors: { type: 'geojson', data: EMPTY, promoteId: 'id' },
-      view: { type: 'geojson', data: EMPTY },
-      tracks: { type: 'geojson', data: EMPTY, tolerance: 0, maxzoom: 14 },
-      incidents: { type: 'geojson', data: EMPTY },
-      pointer: { type: 'geojson', data: EMPTY },
     },
     layers: [
       { id: 'sea', type: 'background', paint: { 'background-color': p.sea } },
@@ -44,10 +34,6 @@ export function styleOf(p: Palette): StyleSpecification {
         id: 'country', type: 'symbol', source: 'base', filter: is('label'),
         layout: { ...FONT, 'text-field': ['get', 'name'], 'text-size': 13, 'text-letter-spacing': 0.12, 'text-transform': 'uppercase' },
         paint: { 'text-color': p.muted, ...halo },
-      },
-      {
-        id: 'view', type: 'line', source: 'view', layout: { 'line-cap': 'round' },
-        paint: { 'line-color': p.select, 'line-width': 11, 'line-opacity': 0.2 },
       },
       {
         id: 'line', type: 'line', source: 'line', filter: is('course'), layout: { 'line-join': 'round', 'line-cap': 'round' },
@@ -89,42 +75,6 @@ export function styleOf(p: Palette): StyleSpecification {
         id: 'place', type: 'symbol', source: 'marks', minzoom: 10.5, filter: is('place'),
         layout: { ...FONT, 'text-field': ['get', 'name'], 'text-size': 11.5, 'text-offset': [-1, 0], 'text-anchor': 'right', 'text-optional': true },
         paint: { 'text-color': p.muted, ...halo },
-      },
-      {
-        id: 'group', type: 'line', source: 'tracks', filter: is('stretch'), layout: { 'line-cap': 'round' },
-        paint: { 'line-color': mover, 'line-width': byZoom([6, 5, 12, 10, 15, 16]), 'line-opacity': 0.34 },
-      },
-      {
-        id: 'heading', type: 'line', source: 'tracks', filter: is('heading'),
-        paint: { 'line-color': mover, 'line-width': 2 },
-      },
-      {
-        id: 'tracks', type: 'circle', source: 'tracks', filter: is('track'),
-        paint: {
-          'circle-radius': byZoom([6, 1.8, 10, 3.4, 14, 6]),
-          'circle-color': mover,
-          'circle-stroke-color': p.ground,
-          'circle-stroke-width': byZoom([6, 0, 11, 1]),
-        },
-      },
-      {
-        id: 'incidents', type: 'circle', source: 'incidents',
-        layout: { 'circle-sort-key': ['-', 10, ['get', 'priority']] },
-        paint: {
-          'circle-radius': ['case', ['get', 'chosen'], 11, 8],
-          'circle-color': ['case', ['get', 'waits'], priority, p.ground],
-          'circle-stroke-color': ['case', ['get', 'chosen'], p.select, ['get', 'waits'], p.ground, priority],
-          'circle-stroke-width': ['case', ['get', 'chosen'], 3.5, 2],
-        },
-      },
-      {
-        id: 'incident-number', type: 'symbol', source: 'incidents',
-        layout: { ...FONT, 'text-field': ['to-string', ['get', 'priority']], 'text-size': 11, 'text-allow-overlap': true, 'text-ignore-placement': true },
-        paint: { 'text-color': ['case', ['get', 'waits'], p.ground, priority] },
-      },
-      {
-        id: 'pointer', type: 'circle', source: 'pointer',
-        paint: { 'circle-radius': 7, 'circle-color': 'rgba(0,0,0,0)', 'circle-stroke-color': p.text, 'circle-stroke-width': 2 },
       },
     ],
   };

@@ -1,6 +1,6 @@
 // What stands on the strip beside the waterfall: sections, kilometres, coverage, places, incidents, pointer, times.
 import { css, type Palette } from './palette';
-import type { Coverage, Incident, LineShape } from './types';
+import type { Coverage, Incident, KnownMover, LineShape, WeatherHere } from './types';
 import { clock, km } from './words';
 
 export const TOP_PX = 88; // overview, sections, coverage, kilometres and pins stand above the waterfall
@@ -20,7 +20,8 @@ export interface Marks {
   zoomed: Coverage | undefined;
   incidents: Incident[];
   selected: string;
-  hover_m: number | null;
+  known: KnownMover[];
+  weather: WeatherHere[];
   top_ms: number | undefined;
   row_ms: number;
   zone: string;
@@ -67,8 +68,8 @@ export function drawMarks(ctx: CanvasRenderingContext2D, m: Marks, p: Palette): 
   axis(ctx, m, p);
   times(ctx, m, p);
   const shown = pins(m.incidents, m.from_m, m.to_m, m.width);
+  conditions(ctx, m, p);
   incidents(ctx, m, p, shown);
-  pointer(ctx, m, p);
   return shown;
 }
 
@@ -86,13 +87,13 @@ export function drawCover(ctx: CanvasRenderingContext2D, p: Palette, c: Coverage
   ctx.fillRect(0, bar.y, bar.width, bar.h);
   if (!c || c.pd.length === 0) return;
   const scale = bar.width / (bar.to_m - bar.from_m);
-  const bin = (c.to_m - c.from_m) / c.pd.length;
-  for (let i = 0; i < c.pd.length; i++) {
-    const x = (c.from_m + i * bin - bar.from_m) * scale;
-    const w = bin * scale;
-    if (x + w < 0 || x > bar.width) continue;
-    ctx.fillStyle = css(p.cover, c.pd[i]!);
-    ctx.fillRect(Math.floor(x), bar.y, Math.ceil(w) + 1, bar.h);
+  const bin_m = (c.to_m - c.from_m) / c.pd.length;
+  const first = Math.max(0, Math.floor((bar.from_m - c.from_m) / bin_m));
+  const last = Math.min(c.pd.length, Math.ceil((bar.to_m - c.from_m) / bin_m));
+  if (last > first) {
+    const x = (c.from_m + first * bin_m - bar.from_m) * scale;
+    ctx.imageSmoothingEnabled = false;
+    ctx.drawImage(coverImage(c, p), first, 0, last - first, 1, x, bar.y, (last - first) * bin_m * scale, bar.h);
   }
   for (const gap of c.gaps) {
     const x = (gap.from_m - bar.from_m) * scale;
@@ -101,24 +102,51 @@ export function drawCover(ctx: CanvasRenderingContext2D, p: Palette, c: Coverage
   }
 }
 
-function striped(ctx: CanvasRenderingContext2D, p: Palette, x: number, y: number, w: number, h: number): void {
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(x, y, w, h);
-  ctx.clip();
-  ctx.fillStyle = p.ground;
-  ctx.fillRect(x, y, w, h);
-  ctx.strokeStyle = p.gap;
-  ctx.lineWidth = 2.2;
-  const from = Math.max(x, -h) - h;
-  const to = Math.min(x + w, ctx.canvas.width);
-  for (let k = Math.floor(from / 5) * 5; k < to; k += 5) {
-    ctx.beginPath();
-    ctx.moveTo(k, y + h);
-    ctx.lineTo(k + h, y);
-    ctx.stroke();
+const images = new WeakMap<Coverage, Map<Palette, HTMLCanvasElement>>();
+
+/** One pixel a bin, made once for each answer of the server: the bar is drawn anew with every step of a pan. */
+function coverImage(c: Coverage, p: Palette): HTMLCanvasElement {
+  const held = images.get(c) ?? new Map<Palette, HTMLCanvasElement>();
+  images.set(c, held);
+  let canvas = held.get(p);
+  if (!canvas) {
+    canvas = document.createElement('canvas');
+    canvas.width = c.pd.length;
+    canvas.height = 1;
+    const ctx = canvas.getContext('2d')!;
+    c.pd.forEach((pd, i) => {
+      ctx.fillStyle = css(p.cover, pd);
+      ctx.fillRect(i, 0, 1, 1);
+    });
+    held.set(p, canvas);
   }
-  ctx.restore();
+  return canvas;
+}
+
+const STRIPE_PX = 5;
+const stripes = new Map<Palette, CanvasPattern>();
+
+function striped(ctx: CanvasRenderingContext2D, p: Palette, x: number, y: number, w: number, h: number): void {
+  let pattern = stripes.get(p);
+  if (!pattern) {
+    const tile = document.createElement('canvas');
+    tile.width = tile.height = STRIPE_PX;
+    const on = tile.getContext('2d')!;
+    on.fillStyle = p.ground;
+    on.fillRect(0, 0, STRIPE_PX, STRIPE_PX);
+    on.strokeStyle = p.gap;
+    on.lineWidth = 1.6;
+    for (const shift of [-STRIPE_PX, 0, STRIPE_PX]) {
+      on.beginPath();
+      on.moveTo(shift - 1, STRIPE_PX + 1);
+      on.lineTo(shift + STRIPE_PX + 1, -1);
+      on.stroke();
+    }
+    pattern = ctx.createPattern(tile, 'repeat')!;
+    stripes.set(p, pattern);
+  }
+  ctx.fillStyle = pattern;
+  ctx.fillRect(x, y, w, h);
 }
 
 function overview(ctx: CanvasRenderingContext2D, m: Marks, p: Palette): void {
@@ -245,15 +273,26 @@ function badge(ctx: CanvasRenderingContext2D, pin: Pin, lead: Incident, colour: 
   }
 }
 
-function pointer(ctx: CanvasRenderingContext2D, m: Marks, p: Palette): void {
-  if (m.hover_m === null || m.hover_m < m.from_m || m.hover_m > m.to_m) return;
-  const x = ((m.hover_m - m.from_m) * m.width) / (m.to_m - m.from_m);
-  ctx.strokeStyle = p.text;
-  ctx.lineWidth = 1;
-  ctx.setLineDash([3, 3]);
-  ctx.beginPath();
-  ctx.moveTo(x, SECTIONS.y);
-  ctx.lineTo(x, m.height);
-  ctx.stroke();
-  ctx.setLineDash([]);
+/** Weather where it holds and own people where they are, at the top of the waterfall: that is where now is. */
+function conditions(ctx: CanvasRenderingContext2D, m: Marks, p: Palette): void {
+  const scale = m.width / (m.to_m - m.from_m);
+  const x = (at_m: number): number => (at_m - m.from_m) * scale;
+  ctx.font = `500 11px ${m.font}`;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'middle';
+  for (const w of m.weather) {
+    const [from, to] = [Math.max(0, x(w.from_m)), Math.min(m.width, x(w.to_m))];
+    if (to <= from || !w.words) continue;
+    if (ctx.measureText(w.words).width < to - from) label(ctx, w.words, (from + to) / 2, TOP_PX + 22, p.muted, p.halo);
+  }
+  ctx.textAlign = 'left';
+  for (const mover of m.known) {
+    const at = x(mover.chainage_m);
+    if (at < 0 || at > m.width) continue;
+    ctx.lineWidth = 2;
+    ctx.strokeStyle = ctx.fillStyle = p.known;
+    ctx.strokeRect(at - 4, TOP_PX + 4, 8, 8);
+    if (mover.authenticated) ctx.fillRect(at - 4, TOP_PX + 4, 8, 8);
+    label(ctx, mover.id, at + 8, TOP_PX + 8, p.text, p.halo);
+  }
 }

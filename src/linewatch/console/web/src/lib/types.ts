@@ -200,6 +200,16 @@ export interface KnownMover {
   line: string;
   chainage_m: number;
   authenticated: boolean;
+  /** When it was there. */
+  time_ms: number;
+}
+
+/** Weather on a stretch, in words. */
+export interface WeatherHere {
+  line: string;
+  from_m: number;
+  to_m: number;
+  words: string;
 }
 
 export interface ActEvent {

@@ -1,5 +1,6 @@
-// Chainage (x) by time (y, newest on top) on plain 2D canvases. Each row is written once into a ring; drawing is two image
-// copies a layer, with no work per pixel. Zooming and panning draw the ring anew from the history.
+// Chainage (x) by time (y, newest on top) on plain 2D canvases. Each row is written once into a ring; drawing copies the
+// rows that changed, or, when time has moved on by a row, two images a layer. Zooming and panning stretch the ring, which
+// is drawn anew from the history afterwards.
 import type { DetectionFrame } from './follow';
 import { KNOWN, moverOf, type History, type TrackFrame } from './history';
 import { ramp, type Palette } from './palette';
@@ -51,6 +52,9 @@ export class Waterfall {
   private pixels!: Uint32Array;
   private colours: Uint32Array;
   private dirty = new Set<number>();
+  /** Rows that the canvas does not show yet as they are. */
+  private touched = new Set<number>();
+  private drawn = -1;
   private last = new Map<string, { row: number; x: number }>();
   /** Absolute number of the newest row: time in ms divided by the row's length. */
   private newest = -1;
@@ -92,8 +96,9 @@ export class Waterfall {
     this.palette = palette;
     this.colours = ramp(palette.heat);
     this.dirty.clear();
+    this.touched.clear();
     this.last.clear();
-    this.newest = -1;
+    this.newest = this.drawn = -1;
     this.allot();
     if (newest_ms < 0) return;
     this.advance(newest_ms);
@@ -164,6 +169,7 @@ export class Waterfall {
   /** One dash in each row between the last place and this one: a ring has no straight lines across its seam. */
   private stroke(from: { row: number; x: number }, row: number, x: number): void {
     const steps = row - from.row;
+    for (let k = row - Math.max(0, steps - 1); k <= row; k++) this.touched.add(this.y(k));
     if (steps <= 0) {
       this.paths.fillRect(Math.round(x) - 1, this.y(row), 2, 1);
       return;
@@ -175,9 +181,15 @@ export class Waterfall {
     }
   }
 
-  /** Copies the ring onto a canvas of the same size. */
-  draw(ctx: CanvasRenderingContext2D): void {
+  /** Whether the canvas would show something else than when it was last drawn. */
+  get stale(): boolean {
+    return this.newest !== this.drawn || this.dirty.size > 0 || this.touched.size > 0;
+  }
+
+  /** Copies the ring onto a canvas of the same size: all of it, or, where `whole` is false and no row has begun, what changed. */
+  draw(ctx: CanvasRenderingContext2D, whole: boolean): void {
     for (const y of this.dirty) {
+      this.touched.add(y);
       const at = y * this.cols;
       for (let i = 0; i < this.cols; i++) this.pixels[i] = this.colours[this.levels[at + i]!]!;
       this.heat.putImageData(this.image, 0, y);
@@ -185,6 +197,17 @@ export class Waterfall {
     this.dirty.clear();
     const head = this.newest < 0 ? 0 : this.y(this.newest);
     const below = this.rows - head;
+    const few = !whole && this.newest === this.drawn && this.touched.size < this.rows / 4;
+    this.drawn = this.newest;
+    if (few) {
+      for (const y of this.touched) {
+        const to = (y - head + this.rows) % this.rows;
+        for (const layer of [this.heatCanvas, this.pathCanvas]) ctx.drawImage(layer, 0, y, this.cols, 1, 0, to, this.cols, 1);
+      }
+      this.touched.clear();
+      return;
+    }
+    this.touched.clear();
     for (const layer of [this.heatCanvas, this.pathCanvas]) {
       ctx.drawImage(layer, 0, head, this.cols, below, 0, 0, this.cols, below);
       if (head > 0) ctx.drawImage(layer, 0, 0, this.cols, head, 0, below, this.cols, head);

@@ -2,6 +2,7 @@
 import { get } from '../lib/api';
 import { queueOrder } from '../lib/queue';
 import type { Counts, Incident, IncidentList } from '../lib/types';
+import { FIRST_LIST } from './session.svelte';
 
 /** Closed incidents stay in sight for a moment, so that a row does not vanish under the hand. */
 const KEEP_CLOSED_MS = 15_000;
@@ -26,7 +27,7 @@ class Incidents {
 
   async load(): Promise<void> {
     try {
-      let list = await get<IncidentList>(`incidents?state=open&limit=${USUAL}`);
+      let list = await get<IncidentList>(FIRST_LIST);
       if (list.raised > list.incidents.length && list.incidents.length === USUAL) {
         list = await get<IncidentList>(`incidents?state=open&limit=${MOST}`).catch(() => list);
       }

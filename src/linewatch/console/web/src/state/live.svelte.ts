@@ -1,7 +1,7 @@
 // The live streams: state once a second, incidents as they come, detections and tracks to whoever draws them.
 import { followEvents, followFeed, readFeedOnce, type DetectionFrame } from '../lib/follow';
 import { countsAgree } from '../lib/queue';
-import type { ActEvent, Incident, KnownMover, LiveState, SensorState, Track } from '../lib/types';
+import type { ActEvent, Incident, KnownMover, LiveState, SensorState, Track, WeatherHere } from '../lib/types';
 import { incidents } from './incidents.svelte';
 import { session } from './session.svelte';
 
@@ -20,11 +20,14 @@ const PAST_PARTS = 3;
 const PAST_SPEED = 40;
 /** Queue, strip and map come first. */
 const PAST_AFTER_MS = 3000;
+/** A position of own people counts as present for so long. */
+const KNOWN_FOR_MS = 600_000;
 
 export interface Watcher {
   detections?(frame: DetectionFrame): void;
   tracks?(tick_ms: number, tracks: Track[]): void;
   known?(tick_ms: number, movers: KnownMover[]): void;
+  weather?(tick_ms: number, weather: WeatherHere[]): void;
   gap?(why: string): void;
   advance?(tick_ms: number): void;
   /** Older frames, read once after the page was opened; `pastRead` tells that all are there. */
@@ -47,6 +50,10 @@ class Live {
   coverageVersion = $state(0);
   /** Tracks that live, by id, with where each was a moment ago. */
   readonly tracks = new Map<string, Track>();
+  /** Own people and work parties, by call sign, with when each last said where it is. */
+  readonly known = new Map<string, KnownMover>();
+  /** Weather as it was last reported, by stretch. */
+  readonly weather = new Map<string, WeatherHere>();
 
   /** Detections a second and lag of the last minutes, as columns for a curve. */
   readonly curve = { times_s: [] as number[], detections: [] as number[], lag_s: [] as number[] };
@@ -87,7 +94,14 @@ class Live {
           this.keep(tracks, whole);
           this.watchers.forEach((w) => w.tracks?.(tick, tracks));
         },
-        known: (tick, movers) => this.watchers.forEach((w) => w.known?.(tick, movers)),
+        known: (tick, movers) => {
+          for (const mover of movers) this.known.set(mover.id, mover);
+          this.watchers.forEach((w) => w.known?.(tick, movers));
+        },
+        weather: (tick, weather) => {
+          for (const each of weather) this.weather.set(`${each.line}/${each.from_m}-${each.to_m}`, each);
+          this.watchers.forEach((w) => w.weather?.(tick, weather));
+        },
         gap: (why) => {
           this.gap = { why, at: Date.now() };
           this.watchers.forEach((w) => w.gap?.(why));
@@ -139,6 +153,11 @@ class Live {
   stop(): void {
     this.stops.forEach((stop) => stop());
     this.stops = [];
+  }
+
+  /** Own people who have said lately where they are; whoever falls silent is not shown where they no longer may be. */
+  knownNow(): KnownMover[] {
+    return [...this.known.values()].filter((mover) => this.now_ms - mover.time_ms < KNOWN_FOR_MS);
   }
 
   private keep(tracks: Track[], whole: boolean): void {

@@ -1,9 +1,11 @@
 // Who sits here, and which site this is.
-import { get, login, post, Problem, probe, useCsrf, whenSignedOut } from '../lib/api';
+import { ask, get, login, post, Problem, probe, useCsrf, whenSignedOut } from '../lib/api';
 import type { LineShape, Me, Site } from '../lib/types';
 import { settings } from './settings.svelte';
 
 const MARK = 'linewatch.signed-in';
+/** What is asked for first once somebody is inside. */
+export const FIRST_LIST = 'incidents?state=open&limit=1000';
 
 /** The session itself is a cookie that no script can read; this only tells whether asking for it makes sense. */
 function remember(how: '' | 'signed in' | 'inside'): void {
@@ -53,6 +55,7 @@ class Session {
     try {
       // Asked for at once where it was given before: the page stands a round trip earlier.
       const site = wasInside() ? probe<Site>('site').catch(() => null) : null;
+      if (site) ask(FIRST_LIST);
       const me = await probe<Me>('me');
       useCsrf(me.csrf);
       if (me.locale === 'pl' || me.locale === 'en') settings.offered = me.locale;
