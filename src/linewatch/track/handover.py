@@ -94,7 +94,8 @@ def leaving(
         for row in np.flatnonzero(near).tolist():
             if gone[row]:
                 to = max(0, int(np.searchsorted(starts, x[row], side="right")) - 1)
-                targets.append((row, names[to]))
+                # Further away it goes from neighbour to neighbour, a tick each: nobody has to wait for all the others.
+                targets.append((row, names[min(max(to, here - 1), here + 1)]))
                 continue
             if here > 0 and x[row] < low + overlap_m:
                 targets.append((row, names[here - 1]))
