@@ -16,6 +16,7 @@ import msgspec
 from linewatch.app.run import OfferedAct
 from linewatch.app.watch_link import MOST_BYTES, SOCKET, VERSION, exactly
 from linewatch.clock import Clock
+from linewatch.errors import StoreError
 from linewatch.records import Health, OperatorAct, Record
 
 MOST_WAITING: Final = 200
@@ -99,6 +100,13 @@ class ActInbox:
             while True:
                 taken.append(self._audits.get_nowait())
         return taken
+
+    def note(self, kind: str, text: str) -> None:
+        """Keep something for the audit chain that came by another door. Raises `StoreError` where too much waits."""
+        try:
+            self._audits.put_nowait(AuditEntry(kind, "", text, self._clock.now_ns()))
+        except queue.Full:
+            raise StoreError(f"audit: {MOST_WAITING} entries wait already; allowed: fewer") from None
 
     def close(self) -> None:
         """Stop listening. Whoever still waits is told so."""

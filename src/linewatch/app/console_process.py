@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from linewatch.app.acknowledging import acknowledgements_of
 from linewatch.app.features import features_of
+from linewatch.app.news import RESCUE, acknowledged_text
 from linewatch.app.watch_link import WatchLink
 from linewatch.clock import Clock, WallClock, monotonic_s
 from linewatch.console.server import serve
@@ -109,6 +111,9 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
     def history() -> History:
         return open_store(store)
 
+    def acknowledged(incident: str, role: str) -> None:
+        link.note(RESCUE, "", acknowledged_text(incident, role))
+
     features: Any = features_of(site, store)  # an ASGI part whose own types are narrower than the protocol's
     return Needs(
         site,
@@ -121,6 +126,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         LateEvidence(store),
         LateReports(store, site),
         features,
+        acknowledgements_of(site, acknowledged),
     )
 
 

@@ -170,6 +170,11 @@ def text_of(call: Call) -> str:
     return f"{call.what} {call.incident} {call.role}".rstrip()
 
 
+def acknowledged_text(incident: str, role: str) -> str:
+    """How it says that this role has taken the call."""
+    return f"acknowledged {incident} {role}"
+
+
 def call_of(payload: bytes | None, wall_ns: int) -> Call | None:
     """The call that an audit entry speaks of, None where it speaks of none or was erased."""
     words = ("" if payload is None else decode_note(payload).text).split(" ", 2)

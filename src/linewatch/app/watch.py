@@ -125,6 +125,10 @@ class LiveWatch:
         """How it is doing, as of now."""
         return msgspec.structs.replace(self._status, sources={s.name: s.status() for s in self.sources})
 
+    def note(self, kind: str, text: str) -> None:
+        """Something for the audit chain, with the next tick. Called from any thread; raises `StoreError` when full."""
+        self._inbox.note(kind, text)
+
     def _wait(self, stop: threading.Event) -> bool:
         """Until the next tick is due; true when it is time to stop."""
         now_ns = self.clock.now_ns()

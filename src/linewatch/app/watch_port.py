@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from linewatch.app.acknowledging import PATH
 from linewatch.app.watch import WatchStatus
 from linewatch.clock import Clock, monotonic_s
 from linewatch.errors import InputError
@@ -31,6 +32,7 @@ class WatchPort:
         status: Callable[[], WatchStatus],
         clock: Clock,
         ingest: Mapping[str, Any],
+        acknowledge: Any = None,
         *,
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
@@ -45,6 +47,7 @@ class WatchPort:
         self._clock = clock
         routes: list[BaseRoute] = [Route("/healthz", self._healthz), Route("/metrics", self._metrics)]
         routes += [Mount(f"/ingest/{name}", app=app) for name, app in sorted(ingest.items())]
+        routes += [] if acknowledge is None else [Mount(PATH, app=acknowledge)]
         config = uvicorn.Config(
             Starlette(routes=routes),
             host=host,

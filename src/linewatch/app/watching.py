@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from linewatch.app.acknowledging import acknowledgements_of
+from linewatch.app.news import RESCUE, acknowledged_text
 from linewatch.app.service import Heartbeat, Systemd
 from linewatch.app.watch import LiveWatch, WatchStatus
 from linewatch.app.watch_port import DEFAULT_PORT, ILL_AFTER_S, WatchPort
@@ -56,6 +58,7 @@ def watch(
             live.status,
             clock,
             {s.name: app for s in live.sources if (app := getattr(s.source, "asgi", None)) is not None},
+            acknowledgements_of(site, lambda incident, role: live.note(RESCUE, acknowledged_text(incident, role))),
             host=around.host,
             port=around.port,
             certificate=around.certificate,

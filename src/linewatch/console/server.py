@@ -67,6 +67,7 @@ def make_app(needs: Needs, settings: ConsoleSettings) -> tuple[ASGIApp, Services
         routes=[
             *(route_of(each, services) for each in ENDPOINTS),
             *([] if services.features is None else [Mount("/features", _Behind(services.features, services))]),
+            *([] if services.acknowledge is None else [Mount("/ack", services.acknowledge)]),
             Route("/{path:path}", _page, methods=["GET"]),
         ],
         lifespan=lifespan,

@@ -37,6 +37,8 @@ class Needs(NamedTuple):
     """Counts and rates; None where they are not built in."""
     features: ASGIApp | None = None
     """OGC API Features for GIS users, mounted behind the same door; None where they are not built in."""
+    acknowledge: ASGIApp | None = None
+    """Takes the links of rescue messages, mounted under `/ack` before the door: the link is the key."""
 
 
 class Services(NamedTuple):
@@ -63,6 +65,8 @@ class Services(NamedTuple):
     reports: Reports | None
     """As in `Needs`."""
     features: ASGIApp | None
+    """As in `Needs`."""
+    acknowledge: ASGIApp | None
     """As in `Needs`."""
     live: Live
     """What is going on now."""

@@ -4,7 +4,7 @@ Whoever cries is believed, proved or not: a false alarm costs a look, a missed o
 said beside it, and counts as returned to normal only from somebody no less proved than who cried; a person closes it.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -146,7 +146,7 @@ def _opened(site: Site, said: Emergency, tick: Tick, settings_id: str) -> Incide
     )
 
 
-def _placed(site: Site, said: Emergency) -> dict[str, object]:
+def _placed(site: Site, said: Emergency) -> dict[str, Any]:
     """Where it is, as fields of an incident."""
     place = site.nearest_place(said.line, said.chainage_m)
     length_m = site.line(said.line).length_m

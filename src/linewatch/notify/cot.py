@@ -131,7 +131,8 @@ class Cot:
     def _at(
         self, incident: Incident, *, uid: str, kind: str, callsign: str, remarks: str, over: bool, emergency: str = ""
     ) -> CotEvent:
-        lon, lat = position_of(self._site, incident.line, incident.chainage_m) or (0.0, 0.0)
+        offset_m = incident.front_m or 0.0 if incident.concern == "distress" else 0.0
+        lon, lat = position_of(self._site, incident.line, incident.chainage_m, offset_m) or (0.0, 0.0)
         now_ns = self._now_ns()
         stale_s = 1.0 if over else self._settings.stale_s
         return CotEvent(

@@ -6,6 +6,7 @@ What was done stands in the audit chain, and is read back from there after a res
 is called twice for having been forgotten.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from linewatch.errors import DeliveryError, Problem, SiteError
+from linewatch.errors import DeliveryError, LinewatchError, Problem, SiteError
 from linewatch.notify.choice import Choice, chosen
 from linewatch.notify.people import post_of
 from linewatch.notify.rescue_text import rescue_message
@@ -114,6 +115,11 @@ class Rescue:
     async def close(self) -> None:
         """Nothing stays open."""
 
+    def acknowledge(self, record: Callable[[str, str], None], root: str) -> "Acknowledge":
+        """The part that takes its acknowledgements, to be mounted under this path."""
+        roles = [contact.role for contact in self._settings.contacts]
+        return Acknowledge(self._settings.link_secret, roles, record, root)
+
     async def _attend(
         self, incident: Incident, calls: Sequence[Call], situation: Situation, receipts: Receipts
     ) -> None:
@@ -180,15 +186,23 @@ class Acknowledge:
             return
         found = self._addressed(str(scope["path"]))
         if found is None:
-            await _answer(send, 404, "This link is not one of ours, or has been cut off on its way.")
+            await say_in_words(send, 404, "This link is not one of ours, or has been cut off on its way.")
         elif scope["method"] == "POST":
-            self._record(*found)
-            await _answer(send, 200, "Thank you. It is recorded that you have taken this call.")
+            try:
+                await asyncio.to_thread(self._record, *found)
+            except (OSError, LinewatchError):
+                await say_in_words(send, 503, "This could not be recorded. Please call the control room.")
+                return
+            await say_in_words(send, 200, "Thank you. It is recorded that you have taken this call.")
         elif scope["method"] in ("GET", "HEAD"):
             button = "<form method=post><button style='font-size:1.5em;padding:1em'>I take this call</button></form>"
-            await _answer(send, 200, button)
+            await say_in_words(send, 200, button)
         else:
-            await _answer(send, 405, "Only GET and POST are known here.")
+            await say_in_words(send, 405, "Only GET and POST are known here.")
+
+    def knows(self, path: str) -> bool:
+        """Whether a path is one of its links."""
+        return self._addressed(path) is not None
 
     def _addressed(self, path: str) -> tuple[str, str] | None:
         """Incident and role that a path speaks for."""
@@ -202,7 +216,8 @@ class Acknowledge:
         return (incident, self._roles[number]) if right else None
 
 
-async def _answer(send: Send, status: int, text: str) -> None:
+async def say_in_words(send: Send, status: int, text: str) -> None:
+    """Answer with a page that says this; text in HTML."""
     body = _PAGE.format(text).encode()
     headers = [
         (b"content-type", b"text/html; charset=utf-8"),

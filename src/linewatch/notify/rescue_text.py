@@ -83,7 +83,7 @@ def plain(text: str) -> str:
 
 def _where(site: Site, incident: Incident) -> list[str]:
     sigma = f"+-{max(incident.chainage_sigma_m, 1.0):.0f}m"
-    position = position_of(site, incident.line, incident.chainage_m)
+    position = position_of(site, incident.line, incident.chainage_m, incident.front_m or 0.0)
     if position is None:
         return [f"{incident.line} km{incident.chainage_m / 1000:.3f}", sigma]
     lon, lat = position

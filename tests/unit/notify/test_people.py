@@ -59,6 +59,12 @@ def test_a_service_that_was_down_gets_the_message_once_it_is_back(tmp_path: Path
         assert len(server.posts) == 1 and len(other.posts) == 1  # who has it is not told twice
 
 
+def test_somebody_off_the_line_is_searched_where_they_are_and_not_on_the_line() -> None:
+    near, away = (rescue_message(site(), distress(front_m=offset_m), 41 * S) for offset_m in (None, 400.0))
+    lat = [float(text.split(" ")[1].rstrip("N")) for text in (near, away)]
+    assert 0.002 < abs(lat[1] - lat[0]) < 0.005
+
+
 @pytest.mark.parametrize(
     ("before", "after", "worth"),
     [
