@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { courses, sensorPoints } from './mapdata';
+import { gapsOf, sensorPoints } from './mapdata';
 import type { Coverage, LineShape } from './types';
 
 const line: LineShape = { id: 'main', length_m: 1000, geometry: [[23, 53, 0], [23, 53.009, 1000]], sections: [], places: [] };
@@ -12,7 +12,9 @@ test('sensors that are spans are not points, and the newest state counts', () =>
   expect(points.map((f) => [f.properties?.id, f.properties?.state])).toEqual([['cam', 'out']]);
 });
 
-test('a line is drawn with the stretches that nobody watches', () => {
+test('stretches that nobody watches lie on the line', () => {
   const coverage = { main: { gaps: [{ from_m: 100, to_m: 300, why: 'out' }] } as unknown as Coverage };
-  expect(courses([line], coverage).features.map((f) => f.properties?.is)).toEqual(['course', 'gap']);
+  const [gap] = gapsOf([line], coverage).features;
+  expect((gap!.geometry as GeoJSON.LineString).coordinates.map(([, lat]) => Math.round((lat! - 53) * 1e4))).toEqual([9, 27]);
+  expect(gapsOf([{ ...line, geometry: [] }], coverage).features).toEqual([]);
 });

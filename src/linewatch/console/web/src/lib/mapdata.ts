@@ -15,12 +15,14 @@ const path = (coordinates: [number, number][], properties: Record<string, unknow
 });
 export const collection = (features: Feature[]): GeoJSON.FeatureCollection => ({ type: 'FeatureCollection', features });
 
-export function courses(lines: LineShape[], coverage: Record<string, Coverage>): GeoJSON.FeatureCollection {
+export function courses(lines: LineShape[]): GeoJSON.FeatureCollection {
+  return collection(lines.map((l) => path(l.geometry.map((v) => [v[0], v[1]]), { line: l.id })));
+}
+
+/** Stretches that nobody watches. */
+export function gapsOf(lines: LineShape[], coverage: Record<string, Coverage>): GeoJSON.FeatureCollection {
   return collection(
-    lines.flatMap((l) => [
-      path(l.geometry.map((v) => [v[0], v[1]]), { is: 'course', line: l.id }),
-      ...(coverage[l.id]?.gaps ?? []).map((g) => path(stretch(l, g.from_m, g.to_m), { is: 'gap', why: g.why })),
-    ]),
+    lines.filter((l) => l.geometry.length > 0).flatMap((l) => (coverage[l.id]?.gaps ?? []).map((g) => path(stretch(l, g.from_m, g.to_m), { why: g.why }))),
   );
 }
 

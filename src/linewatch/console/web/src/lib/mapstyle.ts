@@ -2,7 +2,14 @@
 import type { ExpressionSpecification, StyleSpecification } from 'maplibre-gl';
 import type { Palette } from './palette';
 
-export const EMPTY: GeoJSON.FeatureCollection = { type: 'FeatureCollection', features: [] };
+/** What the map's sources hold. */
+export interface Data {
+  base: GeoJSON.FeatureCollection;
+  line: GeoJSON.FeatureCollection;
+  gaps: GeoJSON.FeatureCollection;
+  marks: GeoJSON.FeatureCollection;
+  sensors: GeoJSON.FeatureCollection;
+}
 
 const byZoom = (stops: number[]): ExpressionSpecification =>
   ['interpolate', ['linear'], ['zoom'], ...stops] as unknown as ExpressionSpecification;
@@ -15,16 +22,17 @@ function match(property: ExpressionSpecification, colours: Record<string, string
 const is = (value: string): ExpressionSpecification => ['==', ['get', 'is'], value];
 const FONT = { 'text-font': ['sans-serif'] };
 
-export function styleOf(p: Palette): StyleSpecification {
+export function styleOf(p: Palette, data: Data): StyleSpecification {
   const sensorState: ExpressionSpecification = ['coalesce', ['feature-state', 'state'], ['get', 'state']];
   const halo = { 'text-halo-color': p.halo, 'text-halo-width': 1.6 };
   return {
     version: 8,
     sources: {
-      base: { type: 'geojson', data: './basemap.json', attribution: 'Natural Earth', tolerance: 0.3, maxzoom: 10 },
-      line: { type: 'geojson', data: EMPTY },
-      marks: { type: 'geojson', data: EMPTY },
-      sensors: { type: 'geojson', data: EMPTY, promoteId: 'id' },
+      base: { type: 'geojson', data: data.base, attribution: 'Natural Earth', tolerance: 0.3, maxzoom: 10 },
+      line: { type: 'geojson', data: data.line },
+      gaps: { type: 'geojson', data: data.gaps },
+      marks: { type: 'geojson', data: data.marks },
+      sensors: { type: 'geojson', data: data.sensors, promoteId: 'id' },
     },
     layers: [
       { id: 'sea', type: 'background', paint: { 'background-color': p.sea } },
@@ -36,11 +44,11 @@ export function styleOf(p: Palette): StyleSpecification {
         paint: { 'text-color': p.muted, ...halo },
       },
       {
-        id: 'line', type: 'line', source: 'line', filter: is('course'), layout: { 'line-join': 'round', 'line-cap': 'round' },
+        id: 'line', type: 'line', source: 'line', layout: { 'line-join': 'round', 'line-cap': 'round' },
         paint: { 'line-color': p.line, 'line-width': byZoom([5, 2, 10, 3, 14, 4]) },
       },
       {
-        id: 'gap', type: 'line', source: 'line', filter: is('gap'),
+        id: 'gap', type: 'line', source: 'gaps',
         paint: { 'line-color': p.gap, 'line-width': byZoom([5, 6, 12, 9]), 'line-dasharray': [0.5, 0.4] },
       },
       {
