@@ -6,8 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from linewatch.app.exporting import export
+from linewatch.app.replay import replay
+from linewatch.evidence.clip_file import read_clip
 from linewatch.plugins import load
-from linewatch.site.load import check_site
+from linewatch.site.load import check_site, load_site
+from linewatch.sources.recording import find_recordings
+from linewatch.sources.recording._mseed_files import files_of, scan_file
 from tests.brokers import until
 from tests.seedlink_server import SeedLinkServer, records_of, seedlink_server
 from tests.system.test_source_pages import Watching, blocks
@@ -47,6 +52,25 @@ def test_steps_past_a_geophone_become_an_incident(shared_data: Path, tmp_path: P
             watching.close()
     assert watching.incidents[0].sensors == ("geo-1",)
     assert abs(watching.incidents[0].chainage_m - 120.0) <= 15.0
+
+
+def test_a_walk_in_miniseed_is_replayed_and_exported_as_miniseed_with_every_sample(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    samples, rate_hz = walk(shared_data)
+    (tmp_path / "site.toml").write_text(blocks(PAGES["seedlink"])[0], encoding="utf-8")
+    (tmp_path / "walk.mseed").write_bytes(b"".join(records_of(samples, 1_790_000_000 * S, rate_hz)))
+    (tmp_path / "recording.toml").write_text('sensor = "geo-1"\ndata = ["walk.mseed"]\nformat = "miniseed"\n')
+    site = load_site(tmp_path)
+    found = replay(site, find_recordings([tmp_path], site), out=tmp_path / "out").incidents
+    assert found[0].sensors == ("geo-1",)
+    export(tmp_path / "out", found[0].id, tmp_path / "bundle")
+    (kept,) = (tmp_path / "bundle" / "clips").glob("*.mseed")
+    (clip,) = (tmp_path / "bundle" / "clips").glob("*.h5")
+    (run,) = scan_file(kept).streams.values()
+    again = np.concatenate([file.view() for file in files_of(run)])
+    original = np.concatenate([block.samples for _, block in read_clip(clip).blocks])
+    np.testing.assert_array_equal(again, original)
 
 
 def feed_in_time(server: SeedLinkServer, samples: np.ndarray, rate_hz: float) -> None:

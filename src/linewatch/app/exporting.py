@@ -7,6 +7,7 @@ import hashlib
 import importlib.resources
 from collections.abc import Sequence
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -237,6 +238,10 @@ class _Exporter:
                 left_out="the pictures show people; blurred ones stand in for them, unproven",
             )
         self.writer.copy(f"clips/{name}", self.store / clip.file)
+        if data.kind == "geophone" and find_spec("pymseed") is not None:
+            from linewatch.evidence.seismic_file import seismic_file  # noqa: PLC0415 - needs the extra `seismic`
+
+            self.writer.raw(f"clips/{Path(name).stem}.mseed", seismic_file(data))
         return msgspec.structs.replace(told, file=f"clips/{name}", pictures=tuple(shown))
 
     # --- what is told -----------------------------------------------------------------------------------------

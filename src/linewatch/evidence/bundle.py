@@ -22,7 +22,7 @@ bundle.json   what is in here, hash by hash, and under what it was recorded
 incident.json every version of the incident, as the chain holds it
 head.json     the head that the proof leads to: compare it, or its code, with the one that was lodged outside
 proof/        links of both chains, and the payloads that are shown, as they were hashed
-clips/        raw samples (HDF5), pictures/ what they look like
+clips/        raw samples (HDF5; of geophones MiniSEED, too), pictures/ what they look like
 rederive/     states to go on from: linewatch rederive FOLDER
 """
 

@@ -82,7 +82,7 @@ def write_clip(path: Path, request: ClipRequest, sensor: Sensor, clip: ClipData)
         }
         for name, value in told.items():
             file.attrs[name] = value
-        for number, run in enumerate(_runs(clip.blocks)):
+        for number, run in enumerate(runs_of(clip.blocks)):
             _write_run(file, number, run)
         if clip.chainage_m is not None:
             file.create_dataset("chainage_m", data=clip.chainage_m)
@@ -120,7 +120,7 @@ def read_clip(path: Path) -> ClipData:
         raise InputError(f"{path}: found no clip ({error}); allowed: a file of format {FORMAT}") from error
 
 
-def _runs(blocks: Sequence[tuple[int, Block]]) -> list[list[tuple[int, Block]]]:
+def runs_of(blocks: Sequence[tuple[int, Block]]) -> list[list[tuple[int, Block]]]:
     """Blocks of the same channels that continue each other, together."""
     runs: list[list[tuple[int, Block]]] = []
     for tick, block in sorted(blocks, key=lambda pair: (pair[1].first_channel, pair[1].start_ns)):

@@ -19,7 +19,7 @@ from linewatch.sources.recording._csv import read_csv
 # Foreign bytes make numpy, zipfile and pyarrow raise nearly anything, down to errors of Python's own tokeniser; no
 # list of them would stay whole. What is called under it is small: these libraries, and a few lines of ours.
 READ_ERRORS: Final = (Exception,)
-_NPZ: Final = re.compile(r"(?P<file>.*\.npz)(?::(?P<key>.+))?", re.IGNORECASE)
+_KEYED: Final = re.compile(r"(?P<file>.*\.(?:npz|mseed|miniseed|msd))(?::(?P<key>.+))?", re.IGNORECASE)
 
 
 class UnusableError(Exception):
@@ -71,8 +71,8 @@ class _Layout(NamedTuple):
 
 
 def split_name(name: str) -> tuple[str, str | None]:
-    """File and, for an `.npz`, the key of the array in it."""
-    match = _NPZ.fullmatch(name)
+    """File and, for those that hold several, the key of the array or the name of the stream in it."""
+    match = _KEYED.fullmatch(name)
     return (match["file"], match["key"]) if match else (name, None)
 
 
