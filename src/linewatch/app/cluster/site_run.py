@@ -79,7 +79,12 @@ class Told(Pipeline):
         """Whether this tick has been decided."""
         return self._log.get(index) is not None
 
-    def decide(self, states: States, inputs: Sequence[Input], tick: Tick) -> tuple[States, tuple[Record, ...]]:
+    def decide(
+        self,
+        states: States,
+        inputs: Sequence[Input],  # noqa: ARG002 - they were shipped
+        tick: Tick,
+    ) -> tuple[States, tuple[Record, ...]]:
         """What was decided elsewhere on these inputs."""
         raw = self._log.get(tick.index)
         assert raw is not None
@@ -90,11 +95,11 @@ class Told(Pipeline):
         """The states are elsewhere."""
         return {}
 
-    def freeze(self, states: States) -> dict[str, bytes]:
+    def freeze(self, states: States) -> dict[str, bytes]:  # noqa: ARG002
         """The states are elsewhere."""
         return {}
 
-    def thaw(self, raw: Mapping[str, bytes]) -> States:
+    def thaw(self, raw: Mapping[str, bytes]) -> States:  # noqa: ARG002
         """The states are elsewhere."""
         return {}
 

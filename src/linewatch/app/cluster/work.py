@@ -165,6 +165,7 @@ class SectionWork:
         self.done = NONE_YET if state is None else state.done
         if state is not None and state.tracker is not None:
             self._state = thaw(state.tracker, self._step.state_type)
+        self._frozen: bytes | None = None
         self._waiting: dict[int, bytes] = {} if state is None else dict(state.waiting)
         self._beside = [
             TickLogReader(hand_over_folder(run, line, other), self.done) for other in neighbours(sections, section)
@@ -198,6 +199,7 @@ class SectionWork:
                 break
             here = [from_bytes(raw) for raw in batch.records]
             self._state, out = self._step.step(self._state, (*taken, *here), batch.tick)
+            self._frozen = None
             self._hand_over(out, batch.tick)
             parts.append(Part(batch.tick, self._number, packed(out)))
             del self._waiting[batch.tick.index]
@@ -228,7 +230,9 @@ class SectionWork:
 
     def state(self) -> SectionState:
         """To be kept."""
-        return SectionState(self.done, freeze(self._state), dict(self._waiting))
+        if self._frozen is None:
+            self._frozen = freeze(self._state)
+        return SectionState(self.done, self._frozen, dict(self._waiting))
 
     def close(self) -> None:
         """Let go of files."""
@@ -289,6 +293,10 @@ class Desk:
     def state(self) -> DeskState:
         """To be kept."""
         return DeskState(self.done, freeze(self._state), self._waiting)
+
+    def decided_state(self) -> DeskState:
+        """The same without the parts of ticks that are not whole yet, for who keeps those apart."""
+        return DeskState(self.done, freeze(self._state), {})
 
     def close(self) -> None:
         """Let go of files."""

@@ -57,8 +57,8 @@ def walks(seed: int = 1, seconds: float = 24.0) -> Played:
     for at_s in np.arange(0.0, seconds, 0.25):
         time_ns = T0_NS + round(at_s * 1e9)
         places = [150.0 + 12.5 * at_s, 590.0 - 14.0 * at_s, *rng.uniform(0, 600, rng.integers(0, 3))]
-        for x in places:
-            x = float(np.clip(x + rng.normal(0, 1.0), 0, 600))
+        for place in places:
+            x = float(np.clip(place + rng.normal(0, 1.0), 0, 600))
             probability = float(rng.uniform(0.5, 0.95))
             found.append(
                 Detection("main", "d1", time_ns, 0.25, x, 2.0, max(x - 3, 0), min(x + 3, 600), 20.0, probability)
