@@ -64,13 +64,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether every frame is on disk before it counts: needed where a machine may lose its power."""
 
 
-def plan_of(site: str, settings: Mapping[str, object] | None = None, *, durable: bool = False) -> Plan:
-    """The plan of a site: its sections in order, spread evenly. Raises `SiteError`."""
-    return plan_for(site, load_site(site), settings, durable=durable)
-
-
-def plan_for(site: str, loaded: Site, settings: Mapping[str, object] | None = None, *, durable: bool = False) -> Plan:
-    """The same for a site that is loaded; `site` is where workers find it."""
+def plan_of(
+    site: str,
+    settings: Mapping[str, object] | None = None,
+    *,
+    versions: Mapping[str, str] | None = None,
+    durable: bool = False,
+) -> Plan:
+    """The plan of a site: its sections in order, spread evenly; `versions` are the workers'. Raises `SiteError`."""
+    loaded = load_site(site)
     given = dict(settings or {})
     resolved = settings_of(loaded, given)
     names = [(line.id, section.name) for line in loaded.lines for section in line.sections]
@@ -79,7 +81,7 @@ def plan_for(site: str, loaded: Site, settings: Mapping[str, object] | None = No
         site_id=site_fingerprint(loaded),
         settings=given,
         settings_id=settings_id(resolved, loaded),
-        versions=versions_here(),
+        versions=dict(versions or versions_here()),
         shares=tuple(
             Share(line, section, number * MAX_WORKERS // len(names)) for number, (line, section) in enumerate(names)
         ),

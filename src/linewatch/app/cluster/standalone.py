@@ -22,6 +22,8 @@ import msgspec
 from linewatch.errors import DeliveryError, InputError
 
 REST_PORT: Final = 18081
+PACKAGE: Final = Path(__file__).parents[3]
+"""Where this very package lies: every worker of a standalone cluster runs the same one."""
 _START_S: Final = 90.0
 _SETTINGS: Final = {
     "jobmanager.rpc.address": "127.0.0.1",
@@ -171,14 +173,13 @@ class Standalone:
 
     def environment(self) -> dict[str, str]:
         """Environment of the engine's processes."""
-        package = Path(__file__).parents[3]
         return {
             **os.environ,
             "FLINK_CONF_DIR": str(self.folder / "conf"),
             "FLINK_LOG_DIR": str(self.folder / "logs"),
             "PYFLINK_CLIENT_EXECUTABLE": str(self.python),
             "PATH": f"{self.python.parent}:{os.environ.get('PATH', '')}",
-            "PYTHONPATH": str(package),
+            "PYTHONPATH": str(PACKAGE),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -209,6 +210,19 @@ def flink_home(python: Path) -> Path:
             f"--python: found {python} without apache-flink; allowed: one that has it (see docs/cluster.md)"
         )
     return Path(done.stdout.strip())
+
+
+def versions_in(python: Path) -> dict[str, str]:
+    """Versions of what decides bytes, as a worker with this Python has them. Raises `InputError`."""
+    words = "import json, linewatch.app.cluster.plan as plan; print(json.dumps(plan.versions_here()))"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    done = subprocess.run(  # noqa: S603 - named by the user
+        [str(python), "-c", words], capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        raise InputError(f"--python: found {python} without what Linewatch needs ({_last_words(done.stderr)})")
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
 
 
 def children(pid: int) -> list[int]:

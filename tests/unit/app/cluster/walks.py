@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from linewatch.app.cluster.plan import Plan, plan_for, write_plan
+from linewatch.app.cluster.plan import Plan, plan_of, write_plan
 from linewatch.app.settings import Settings, settings_of
 from linewatch.records import Detection
 from linewatch.site.load import load_site
@@ -40,12 +40,12 @@ channels = 600
 """
 
 
-def three_sections(folder: Path) -> tuple[Site, Settings, Plan]:
+def three_sections(folder: Path, versions: dict[str, str] | None = None) -> tuple[Site, Settings, Plan]:
     """The site in a folder, its settings, and the plan of a run in `folder/run`."""
     (folder / "site").mkdir(parents=True)
     (folder / "site" / "site.toml").write_text(SITE)
     site = load_site(folder / "site")
-    plan = plan_for(str(folder / "site"), site)
+    plan = plan_of(str(folder / "site"), versions=versions)
     write_plan(folder / "run", plan)
     return site, settings_of(site), plan
 
