@@ -1,12 +1,12 @@
 """Which steps hear the samples of a sensor: chosen by its kind, and nowhere else."""
 
-from linewatch.app.settings import Settings
+from linewatch.app.settings import Settings, checked_settings
 from linewatch.detect.classify import ClassifyStep
 from linewatch.detect.geophone import GeophoneStep
 from linewatch.detect.link import LinkStep
 from linewatch.detect.pir import PirStep
 from linewatch.detect.street import MovingSourceStep
-from linewatch.detect.vibration import VibrationStep
+from linewatch.detect.vibration import VibrationSettings, VibrationStep
 from linewatch.detect.video import VideoStep
 from linewatch.health.camera import CameraHealthStep
 from linewatch.health.channels import ChannelHealthStep
@@ -28,11 +28,12 @@ def detectors_for(site: Site, sensor: Sensor, settings: Settings) -> tuple[AnySt
     A fence cable tells acts, a buried fibre only that it was disturbed; with `roads.watched` it also looks for vehicles
     that drive along it. Whatever has no detector of its own is listened to as vibration.
     """
+    sections = _of_sections(site, sensor, settings)
     match sensor.kind:
         case "fibre_vibration":
-            return (ClassifyStep(sensor, settings.vibration, settings.classify),)
+            return (ClassifyStep(sensor, settings.vibration, settings.classify, sections=sections),)
         case "fibre_das" if settings.roads.watched:
-            return (VibrationStep(sensor, settings.vibration), MovingSourceStep(sensor, settings.roads.slant))
+            return (VibrationStep(sensor, settings.vibration, sections), MovingSourceStep(sensor, settings.roads.slant))
         case "geophone":
             return (GeophoneStep(sensor, settings.geophone),)
         case "pir":
@@ -42,4 +43,14 @@ def detectors_for(site: Site, sensor: Sensor, settings: Settings) -> tuple[AnySt
         case "camera":
             return (VideoStep(sensor, site.line(sensor.line), settings.video),)
         case _:
-            return (VibrationStep(sensor, settings.vibration),)
+            return (VibrationStep(sensor, settings.vibration, sections),)
+
+
+def _of_sections(site: Site, sensor: Sensor, settings: Settings) -> tuple[tuple[float, float, VibrationSettings], ...]:
+    """Start, end and settings of the sections along this sensor that have vibration settings of their own."""
+    from_m, to_m = sensor.extent_m()
+    return tuple(
+        (section.from_m, section.to_m, checked_settings(section.settings, "", "", settings)[0].vibration)
+        for section in site.line(sensor.line).sections
+        if "vibration" in section.settings and section.from_m < to_m and section.to_m > from_m
+    )

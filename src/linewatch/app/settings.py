@@ -11,7 +11,7 @@ from linewatch.detect.geophone import GeophoneSettings
 from linewatch.detect.link import LinkSettings
 from linewatch.detect.pir import PirSettings
 from linewatch.detect.street import RoadSettings
-from linewatch.detect.vibration import VibrationSettings
+from linewatch.detect.vibration import BY_SECTION, VibrationSettings
 from linewatch.detect.video import VideoSettings
 from linewatch.errors import Problem, SiteError
 from linewatch.evidence.settings import EvidenceSettings
@@ -80,11 +80,46 @@ def settings_of(site: Site, overrides: Mapping[str, Any] | None = None) -> Setti
     problems = (*problems, *desk_problems(site, settings.desk))
     for line in site.lines:
         for section in line.sections:
-            _, more = checked_settings(section.settings, "site.toml", f"section {section.name}.settings")
-            problems = (*problems, *more)
+            where = f"section {section.name}.settings"
+            own, more = checked_settings(section.settings, "site.toml", where)
+            problems = (*problems, *more, *_not_by_section(section.settings, where))
+            problems = (*problems, *_mask_problems(site, own, f"{where}.vibration.masks"))
+    problems = (*problems, *_mask_problems(site, settings, "settings.vibration.masks"))
     if problems:
         raise SiteError(problems)
     return settings
+
+
+def _not_by_section(given: Mapping[str, Any], where: str) -> tuple[Problem, ...]:
+    """Settings that a section has and that can only hold for the whole site: they would change nothing."""
+    allowed = "settings of track, incident and vibration; of the last " + ", ".join(BY_SECTION)
+    names = set(Settings.__struct_fields__) - {"track", "incident", "vibration"}
+    problems = [
+        Problem("site.toml", f"{where}.{step}", "settings of a whole site", allowed)
+        for step in sorted(names & set(given))
+    ]
+    own = given.get("vibration")
+    if isinstance(own, Mapping):
+        others = sorted((set(own) & set(VibrationSettings.__struct_fields__)) - set(BY_SECTION))
+        problems += [
+            Problem("site.toml", f"{where}.vibration.{key}", "a setting of whole sensors", allowed) for key in others
+        ]
+    return tuple(problems)
+
+
+def _mask_problems(site: Site, settings: Settings, where: str) -> tuple[Problem, ...]:
+    """Masks that cover nothing or name a sensor that is not there."""
+    problems: list[Problem] = []
+    for number, mask in enumerate(settings.vibration.masks, start=1):
+        if not mask.from_m < mask.to_m:
+            problems.append(
+                Problem(
+                    "site.toml", f"{where} {number}", f"{mask.from_m:g} to {mask.to_m:g} m", "a start before the end"
+                )
+            )
+        unknown = [name for name in mask.sensors if not site.has_sensor(name)]
+        problems += [Problem("site.toml", f"{where} {number}.sensors", name, "sensors of the site") for name in unknown]
+    return tuple(problems)
 
 
 def checked_settings(

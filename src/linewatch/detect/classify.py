@@ -5,6 +5,7 @@ stream's own grid, takes the strongest neighbouring cells within the stretch, an
 detection. Place, extent, strength and number of detections stay as they are.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -97,11 +98,12 @@ class ClassifyStep:
         vibration: VibrationSettings,
         settings: ClassifySettings | None = None,
         model: ActModel | None = None,
+        sections: Sequence[tuple[float, float, VibrationSettings]] = (),
     ) -> None:
         self.sensor = sensor
         self.settings = settings or ClassifySettings()
         self.model = model or shipped_act_model("fence_acts", self.settings.features)
-        self.vibration = VibrationStep(sensor, vibration)
+        self.vibration = VibrationStep(sensor, vibration, sections)
         self.key = sensor.id
         # Only amplitudes look like what the model has seen.
         self._tells = sensor.is_span and sensor.kind in vibration.amplitude_kinds

@@ -4,6 +4,7 @@ Energy by frames of the absolute time grid, floors, threshold and runs are `sign
 them, its state, and the translation from channels to metres.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -17,10 +18,12 @@ from linewatch.records.block import first_sample_at
 from linewatch.records.health import Severity
 from linewatch.signals.energy import AMPLITUDE, RAW, EnergyState, accumulate_energy, new_energy_state
 from linewatch.signals.energy_detector import (
+    ByChannel,
     DisturbedRuns,
     EnergyDetectorSettings,
     EnergyDetectorState,
     detect_frames,
+    everywhere,
     live_channels,
     new_energy_detector_state,
 )
@@ -29,6 +32,7 @@ from linewatch.site.sensor import Sensor
 _NS_PER_S: Final = 1_000_000_000
 _RAW_BLOCK_S: Final = 0.001
 _LEAST_PITCH_M: Final = 0.1
+_TELL_S: Final = 60.0
 
 CARD: Final = Card(
     title="Energy detector for vibration channels: fibre, fence cable, geophones",
@@ -46,6 +50,19 @@ CARD: Final = Card(
 )
 
 
+class MaskedStretch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stretch that raises nothing: counted, and not watched while the mask stands in the settings."""
+
+    from_m: float
+    """Start of the stretch."""
+    to_m: float
+    """End of the stretch."""
+    reason: str
+    """Why, in words."""
+    sensors: tuple[str, ...] = ()
+    """Sensors that it concerns; empty for all."""
+
+
 class VibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How vibration becomes detections. Lengths of time; the thresholds are those of the energy detector."""
 
@@ -59,6 +76,12 @@ class VibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """A frame counts for a channel that gave at least this share of its samples."""
     amplitude_kinds: tuple[Literal["fibre_das", "fibre_vibration", "geophone"], ...] = ("fibre_vibration",)
     """Kinds of sensor whose samples are amplitudes, zero or more; all others deliver signed or offset samples."""
+    masks: tuple[MaskedStretch, ...] = ()
+    """Stretches that raise nothing."""
+
+
+BY_SECTION: Final = ("min_excess_db", "own_min_excess_db", "masks")
+"""Settings that may differ from section to section; the others are those of the whole sensor."""
 
 
 class _Part(msgspec.Struct):
@@ -73,6 +96,10 @@ class _Part(msgspec.Struct):
     detector: EnergyDetectorState
     disturbed_frames: NDArray[np.int64]
     common: bool
+    hushed: dict[str, int]
+    """What was suppressed since that was last told, by why."""
+    masked: dict[str, str]
+    """Masks that were told and are not over: reason by channels."""
 
 
 class VibrationState(msgspec.Struct):
@@ -88,7 +115,13 @@ class VibrationStep:
     state_type = VibrationState
     card = CARD
 
-    def __init__(self, sensor: Sensor, settings: VibrationSettings) -> None:
+    def __init__(
+        self,
+        sensor: Sensor,
+        settings: VibrationSettings,
+        sections: Sequence[tuple[float, float, VibrationSettings]] = (),
+    ) -> None:
+        """`sections`: start, end and settings of stretches that have their own."""
         self.sensor = sensor
         self.settings = settings
         self.key = sensor.id
@@ -100,6 +133,26 @@ class VibrationStep:
         self._thresholds = msgspec.structs.replace(
             fitted, min_excess_db=settings.min_excess_db, own_min_excess_db=settings.own_min_excess_db
         )
+        self._by_channel, self._masks = self._channels(sections)
+        self._tell_frames = max(round(_TELL_S / settings.frame_s), 1)
+
+    def _channels(
+        self, sections: Sequence[tuple[float, float, VibrationSettings]]
+    ) -> tuple[ByChannel, list[tuple[int, int, str]]]:
+        """Thresholds and masks by channel, and first and last channel and reason of every mask."""
+        centres_m = (self._edges_m[:-1] + self._edges_m[1:]) / 2.0
+        by_channel = everywhere(self._thresholds, len(centres_m))
+        masks: list[tuple[int, int, str]] = []
+        for from_m, to_m, own in ((-np.inf, np.inf, self.settings), *sections):
+            here = (centres_m >= from_m) & (centres_m < to_m)
+            by_channel.min_excess_db[here] = own.min_excess_db
+            by_channel.own_min_excess_db[here] = own.own_min_excess_db
+            for mask in own.masks:
+                hidden = np.flatnonzero(here & (centres_m >= mask.from_m) & (centres_m < mask.to_m))
+                if len(hidden) and (not mask.sensors or self.sensor.id in mask.sensors):
+                    by_channel.masked[hidden] = True
+                    masks.append((int(hidden[0]), int(hidden[-1]), mask.reason))
+        return by_channel, sorted(set(masks))
 
     def initial(self) -> VibrationState:
         """Nothing heard."""
@@ -133,6 +186,8 @@ class VibrationStep:
                 detector=new_energy_detector_state(block.n_channels),
                 disturbed_frames=np.zeros(block.n_channels, np.int64),
                 common=False,
+                hushed={},
+                masked={},
             )
             state.parts[block.first_channel] = part
         if part.rate_hz != block.rate_hz:
@@ -157,11 +212,61 @@ class VibrationStep:
         valid = live_channels(energy, count, moving, max(round(expected * self.settings.least_share), 1))
         if block.valid is not None:
             valid &= block.valid
-        out: list[Record] = []
-        for time_ns, runs in zip(times_ns, detect_frames(energy, valid, self._thresholds, part.detector), strict=True):
+        out = self._masked(part, block)
+        here = slice(block.first_channel, block.first_channel + block.n_channels)
+        own = self._by_channel
+        by_channel = ByChannel(own.min_excess_db[here], own.own_min_excess_db[here], own.masked[here])
+        frames = detect_frames(energy, valid, self._thresholds, part.detector, by_channel)
+        for time_ns, runs in zip(times_ns, frames, strict=True):
             part.frames += 1
             found += self._detections(part, block.first_channel, runs, time_ns)
+            self._count(part, runs)
             out += self._common(part, runs, time_ns)
+            out += self._suppressed(part, block.first_channel, time_ns)
+        return out
+
+    @staticmethod
+    def _count(part: _Part, found: DisturbedRuns) -> None:
+        """Add up what this frame had and raised nothing."""
+        why = {
+            "frames in which most channels rose at once": int(found.hushed),
+            "narrow ones": found.runs.narrow,
+            "skirts of stronger ones": found.runs.skirts,
+            "frames with disturbances under a mask": int(found.masked),
+        }
+        for words, count in why.items():
+            if count:
+                part.hushed[words] = part.hushed.get(words, 0) + count
+
+    def _suppressed(self, part: _Part, first_channel: int, time_ns: int) -> list[Record]:
+        """What was suppressed in the last minute, where anything was."""
+        if part.frames % self._tell_frames or not part.hushed:
+            return []
+        counts = ", ".join(f"{count} {words}" for words, count in sorted(part.hushed.items()))
+        text = f"channels from {first_channel} on, in the last {_TELL_S:.0f} s: {counts} raised nothing"
+        finding = self._finding("suppressed", "note", time_ns, text, count=sum(part.hushed.values()))
+        part.hushed = {}
+        return [finding]
+
+    def _masked(self, part: _Part, block: Block) -> list[Record]:
+        """Masks that begin to hold here, and those that are in the settings no longer."""
+        first, last = block.first_channel, block.first_channel + block.n_channels - 1
+        here = {
+            f"{max(low, first)}-{min(high, last)}": why
+            for low, high, why in self._masks
+            if low <= last and high >= first
+        }
+        if here == part.masked:
+            return []
+        out: list[Record] = []
+        for span in sorted(part.masked.keys() - here.keys()):
+            text = f"channels {span} are masked no longer"
+            found = self._finding("recovered", "ok", block.start_ns, text, span=span)
+            out.append(msgspec.structs.replace(found, ends="masked"))
+        for span in sorted(here.keys() - part.masked.keys()):
+            text = f"channels {span} are masked: {here[span]}"
+            out.append(self._finding("masked", "failed", block.start_ns, text, span=span))
+        part.masked = here
         return out
 
     def _frame_ends(self, block: Block) -> tuple[list[int], NDArray[np.int64]]:
@@ -214,16 +319,26 @@ class VibrationStep:
         if common == part.common:
             return []
         part.common = common
-        text = f"all channels rose by {found.common_db:.0f} dB at once" if common else "the common rise is over"
-        return [self._finding("common_mode", "note", time_ns, text)]
+        if not common:
+            over = self._finding("recovered", "ok", time_ns, "the common rise is over")
+            return [msgspec.structs.replace(over, ends="common_mode")]
+        # What rises everywhere hides what happens in it, so the sensor watches less from this moment on.
+        text = f"all channels rose by {found.common_db:.0f} dB at once"
+        return [
+            msgspec.structs.replace(self._finding("common_mode", "degraded", time_ns, text), rise_db=found.common_db)
+        ]
 
     def _finding(
         self,
-        condition: Literal["wrong_rate", "common_mode"],
+        condition: Literal["wrong_rate", "common_mode", "recovered", "suppressed", "masked"],
         severity: Severity,
         time_ns: int,
         text: str,
+        *,
+        count: int = 1,
+        span: str = "",
     ) -> Health:
+        first, last = (int(end) for end in span.split("-")) if span and self.sensor.is_span else (None, None)
         return Health(
             line=self.sensor.line,
             sensor=self.sensor.id,
@@ -231,4 +346,7 @@ class VibrationStep:
             condition=condition,
             severity=severity,
             text=text,
+            count=count,
+            first_channel=first,
+            last_channel=last,
         )

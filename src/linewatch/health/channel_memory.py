@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linewatch.health.raised import Raised, new_raised
 from linewatch.health.repeats import Repeats, new_repeats
 from linewatch.records import Block
 from linewatch.signals.channel_figures import ChannelFigures, new_figures
@@ -58,10 +59,12 @@ class Part(msgspec.Struct):
     """Windows in a row in which it was suspected there."""
     cut: int
     """Channel at which a cut was told; -1 for none."""
+    raised: Raised
+    """Noise over its usual level, by pieces of channels."""
 
 
-def new_part(block: Block) -> Part:
-    """Nothing known of the channels of this block."""
+def new_part(block: Block, n_pieces: int) -> Part:
+    """Nothing known of the channels of this block, which make so many pieces."""
     n = block.n_channels
     return Part(
         origin_ns=block.origin_ns,
@@ -87,4 +90,5 @@ def new_part(block: Block) -> Part:
         place=-1,
         place_windows=0,
         cut=-1,
+        raised=new_raised(n_pieces),
     )

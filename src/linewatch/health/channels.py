@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from linewatch.health import channel_rules as rules
 from linewatch.health.channel_memory import Part, new_part
+from linewatch.health.raised import RaisedSettings, Told, listen, piece_of_channels
 from linewatch.health.repeats import RepeatSettings, new_repeats, note_rows, told_repeat
 from linewatch.ports import Batch
 from linewatch.records import Block, Health, Record, Tick
@@ -71,6 +72,8 @@ class ChannelHealthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     """Kinds of sensor whose samples are amplitudes, zero or more, as for the detector."""
     repeats: RepeatSettings = RepeatSettings()
     """When data count as played again."""
+    raised: RaisedSettings = RaisedSettings()
+    """When noise counts as raised."""
 
 
 class ChannelHealthState(msgspec.Struct):
@@ -92,6 +95,8 @@ class ChannelHealthStep:
         self._fibre = sensor.kind in _FIBRES
         self._vibration = sensor.kind in _VIBRATION
         self._amplitudes = sensor.kind in settings.amplitude_kinds
+        edges_m = sensor.channel_edges_m() if sensor.is_span else np.array([0.0, settings.raised.piece_m])
+        self._pitch_m = float(np.median(np.abs(np.diff(edges_m))))
 
     def initial(self) -> ChannelHealthState:
         """Nothing heard."""
@@ -113,7 +118,8 @@ class ChannelHealthStep:
     def _block(self, state: ChannelHealthState, block: Block) -> list[Record]:
         part = state.parts.get(block.first_channel)
         if part is None or (len(part.told), part.dtype) != (block.n_channels, str(block.samples.dtype)):
-            part = state.parts[block.first_channel] = new_part(block)
+            pieces = int(self._pieces(block.n_channels)[-1]) + 1
+            part = state.parts[block.first_channel] = new_part(block, pieces)
         here = (block.origin_ns, block.rate_hz, block.first_sample)
         if (part.origin_ns, part.rate_hz, part.next_sample) != here:
             part.origin_ns, part.rate_hz, part.window = block.origin_ns, block.rate_hz, -1
@@ -134,6 +140,9 @@ class ChannelHealthStep:
             self._add(part, block, row, end)
             row = end
         return out
+
+    def _pieces(self, n_channels: int) -> NDArray[np.int64]:
+        return piece_of_channels(n_channels, self._pitch_m, self.settings.raised)
 
     def _window_ns(self, rate_hz: float) -> int:
         """Whole halves of a second that hold enough samples."""
@@ -176,6 +185,11 @@ class ChannelHealthStep:
         part.code = code
         out = self._cut(part, block.first_channel, end_ns, window_s) if self._fibre else []
         out += self._changed(part, block.first_channel, end_ns, window_s)
+        if self._vibration:
+            heard = (code == rules.OK) & (part.told == rules.OK)
+            pieces = self._pieces(len(heard))
+            for told in listen(part.raised, seen.level_db, heard, pieces, window_s, self.settings.raised):
+                out += self._raised(told, block.first_channel, end_ns, window_s)
         again = told_repeat(part.repeats, end_ns, self.settings.repeats)
         if again is not None:
             condition: Condition = "replayed_data" if again else "recovered"
@@ -317,6 +331,21 @@ class ChannelHealthStep:
             ends = self._named(was) if code == rules.OK else None
             span = (first_channel + low, first_channel + high)
             out.append(self._finding(condition, severity, began_ns, text, span, count=count, ends=ends))
+        return out
+
+    def _raised(self, told: Told, first_channel: int, end_ns: int, window_s: float) -> list[Record]:
+        """Noise that has risen, or stands otherwise than was told: the end of the one, the beginning of the other."""
+        span = (first_channel + told.first, first_channel + told.last)
+        began_ns = end_ns - round(told.windows * window_s * _NS_PER_S)
+        channels = f"channels {span[0]} to {span[1]}"
+        out: list[Record] = []
+        if told.was_db > 0.0:
+            text = f"the noise of {channels} is no longer {told.was_db:.0f} dB over its usual level"
+            out.append(self._finding("recovered", "ok", began_ns, text, span, ends="raised_floor"))
+        if told.rise_db > 0.0:
+            text = f"the noise of {channels} stands {told.rise_db:.0f} dB over its usual level"
+            found = self._finding("raised_floor", "degraded", began_ns, text, span)
+            out.append(msgspec.structs.replace(found, rise_db=told.rise_db))
         return out
 
     def _named(self, code: int) -> Condition:

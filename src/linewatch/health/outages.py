@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from linewatch.records import Health, Outage, Tick, outage_id, quantise
+from linewatch.site.performance import SWAMPED_DB
 from linewatch.site.sensor import Sensor
 
 LIGHT: Final = ("dazzled", "strobed")
@@ -23,7 +24,12 @@ _DEGRADED: Final[dict[str, float]] = {
 
 
 def left_of(health: Health) -> float:
-    """Share of the detection probability that a finding leaves, 0 to 1."""
+    """Share of the detection probability that a finding leaves, 0 to 1.
+
+    Noise leaves half, which is an assumption for those who do not weigh it in dB, and nothing where it swamps.
+    """
+    if health.rise_db is not None and health.remaining_fraction is None:
+        return 0.0 if health.rise_db >= SWAMPED_DB else 0.5
     if health.remaining_fraction is not None:
         return min(max(health.remaining_fraction, 0.0), 1.0)
     if health.severity == "failed":

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from linewatch.health.retest import Assigned
 from linewatch.health.skew import Lags, SkewSettings
-from linewatch.records import Outage, Record, WalkTest
+from linewatch.health.unexplained import Noise, UnexplainedSettings
+from linewatch.records import Outage, Record, WalkTest, Weather
 
 SHARED: Final = ("power/", "cabinet/", "network/", "light/")
 """Beginnings of the names under which an outage of several sensors is kept."""
@@ -39,6 +40,8 @@ class HealthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of its passes that a re-test must have found."""
     skew: SkewSettings = SkewSettings()
     """When a clock is wrong."""
+    unexplained: UnexplainedSettings = UnexplainedSettings()
+    """When noise is a hint of tampering."""
 
 
 class HealthState(msgspec.Struct):
@@ -62,6 +65,10 @@ class HealthState(msgspec.Struct):
     """The last walk tests."""
     assigned: dict[str, Assigned] = msgspec.field(default_factory=dict)
     """By id of an open outage: who repairs it."""
+    weather: dict[str, Weather] = msgspec.field(default_factory=dict)
+    """Last report by stretch."""
+    noises: tuple[Noise, ...] = ()
+    """Stretches on which noise stands over its usual level."""
 
 
 def closed(state: HealthState, about: str, end_ns: int) -> list[Record]:

@@ -13,8 +13,9 @@ from linewatch.health.retest import assigned_of, is_health_act, proven, refusal_
 from linewatch.health.silence import SilenceWatch
 from linewatch.health.skew import Lags, new_lags, note_lag, note_lags, skews
 from linewatch.health.state import SHARED, SILENT, HealthSettings, HealthState, closed
+from linewatch.health.unexplained import HINT, explained, hint_of, stretches
 from linewatch.ports import Batch
-from linewatch.records import BlockHeader, Detections, Health, OperatorAct, Outage, Record, Tick, WalkTest
+from linewatch.records import BlockHeader, Detections, Health, OperatorAct, Outage, Record, Tick, WalkTest, Weather
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
 
@@ -52,6 +53,8 @@ class HealthStep:
             repaired_ns=dict(state.repaired_ns),
             tests=list(state.tests),
             assigned=dict(state.assigned),
+            weather=dict(state.weather),
+            noises=state.noises,
         )
         out: list[Record] = []
         for item in batch:
@@ -63,11 +66,14 @@ class HealthStep:
                 out += self._finding(state, item, tick)
             elif isinstance(item, WalkTest):
                 state.tests = [*state.tests, item][-_KEPT_TESTS:]
+            elif isinstance(item, Weather):
+                state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
             elif isinstance(item, OperatorAct) and is_health_act(item):
                 out += self._act(state, item, tick)
         for health in self._skews(state, tick):
             out += [health, *self._finding(state, health, tick)]
         out += self._ended(state, tick)
+        out += self._unexplained(state, tick)
         out += self._silence.step(state, tick)
         return state, tuple(out)
 
@@ -130,7 +136,7 @@ class HealthStep:
         if about in state.open:
             return self._revised(state, about, health, left)
         outage = outage_of(sensor, health.condition, health.time_ns, tick, self._text(sensor, health), left)
-        outage = narrowed(outage, health, sensor)
+        outage = msgspec.structs.replace(narrowed(outage, health, sensor), rise_db=health.rise_db)
         if health.until_ns is not None and health.until_ns <= tick.time_ns:
             return [outage, msgspec.structs.replace(outage, end_ns=health.until_ns)]
         state.open[about] = msgspec.structs.replace(outage, end_ns=health.until_ns)
@@ -152,6 +158,33 @@ class HealthStep:
     def _text(self, sensor: Sensor, health: Health) -> str:
         return health.text if sensor.id in health.text else f"{sensor.id}: {health.text}"
 
+    def _unexplained(self, state: HealthState, tick: Tick) -> list[Record]:
+        """Noise that has stood for long on a short stretch and that no weather explains; and the end of such hints."""
+        raised = [outage for outage in state.open.values() if outage.cause == "raised_floor"]
+        if not raised and not state.noises:
+            return []
+        settings = self.settings.unexplained
+        hints = {noise.hint for noise in state.noises if noise.hint}
+        out: list[Record] = []
+        noises = []
+        for known, length_m in stretches(raised, state.noises, tick, settings):
+            noise = known
+            old_enough = tick.time_ns - noise.since_ns >= round(settings.after_s * _NS_PER_S)
+            if not noise.hint and old_enough and 0.0 < length_m < settings.gust_m:
+                here = [o for o in raised if o.line == noise.line and o.from_m < noise.to_m and o.to_m > noise.from_m]
+                if not explained(noise, state.weather.values(), tick, settings):
+                    sensors = tuple(sorted({name for outage in here for name in outage.sensors}))
+                    most_db = max(outage.rise_db or 0.0 for outage in here)
+                    health, outage = hint_of(noise, length_m, sensors, most_db, tick)
+                    noise = msgspec.structs.replace(noise, hint=f"{sensors[0]}{HINT}{outage.id}")
+                    state.open[noise.hint] = outage
+                    out += [health, outage]
+            noises.append(noise)
+        for gone in sorted(hints - {noise.hint for noise in noises}):
+            out += closed(state, gone, tick.time_ns)
+        state.noises = tuple(noises)
+        return out
+
     # ----------------------------------------------------------------------------------------------------- the end
 
     def _recovered(self, state: HealthState, health: Health, tick: Tick) -> list[Record]:
@@ -165,7 +198,7 @@ class HealthStep:
                 continue
             if about.startswith("light/"):
                 state.back_ns.setdefault(about, {})[health.sensor] = end_ns
-            elif outage.cause != "silent" and len(outage.sensors) == 1:
+            elif outage.cause != "silent" and len(outage.sensors) == 1 and HINT not in about:
                 out += self._over(state, about, end_ns)
         return out
 

@@ -24,6 +24,9 @@ Condition = Literal[
     "dead_channel",
     "stuck_channel",
     "noisy_channel",
+    "raised_floor",
+    "masked",
+    "suppressed",
     "saturated",
     "drifting",
     "common_mode",
@@ -79,6 +82,8 @@ class Health(msgspec.Struct, frozen=True, tag="health"):
     """Standard deviation of `bearing_deg`."""
     supply_fraction: float | None = None
     """Charge that is left in the sensor's battery, 0 to 1, where it says so."""
+    rise_db: float | None = None
+    """How far the noise stands over its usual level, where that is the matter."""
 
 
 class Outage(msgspec.Struct, frozen=True, tag="outage"):
@@ -116,3 +121,6 @@ class Outage(msgspec.Struct, frozen=True, tag="outage"):
     """Standard deviation of `chainage_m`."""
     offset_m: float | None = None
     """Where its cause lies, as a distance from the line, positive on the approach side."""
+    rise_db: float | None = None
+    """How far the noise stands over its usual level, where that is all: coverage then goes by this, and not by the
+    share that is left, which is what the tracker goes by."""

@@ -26,6 +26,10 @@ class Runs:
     """One past the last channel."""
     seed: NDArray[np.int64]
     """Channel of the greatest height."""
+    narrow: int = 0
+    """Runs that were dropped because they are narrow."""
+    skirts: int = 0
+    """Runs that were dropped because they belong to the skirt of a stronger one."""
 
 
 def find_runs(
@@ -62,7 +66,7 @@ def find_runs(
 @njit(cache=True, nogil=True)
 def _find_runs(
     height_db: Any, disturbed: Any, share: Any, gap: Any, min_channels: Any, reach: Any
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, Any, Any, int, int]:
     n = len(height_db)
     seeds = np.flatnonzero(disturbed)
     seeds = seeds[height_db[seeds] > 0.0]  # false for NaN
@@ -70,7 +74,7 @@ def _find_runs(
     claimed = np.zeros(n, np.bool_)
     skirt = np.zeros(n, np.bool_)
     runs = np.empty((3, len(seeds)), np.int64)
-    n_runs = 0
+    n_runs = narrow = skirts = 0
     for seed in seeds:
         if claimed[seed]:
             continue
@@ -79,13 +83,17 @@ def _find_runs(
         end = _walk(height_db, seed, 1, limit, gap) + 1
         claimed[first:end] = True
         # A narrow run hides nothing beside it. One whose seed or middle lies in a skirt belongs to that skirt.
-        if end - first >= min_channels and not skirt[seed] and not skirt[(first + end) // 2]:
+        if end - first < min_channels:
+            narrow += 1
+        elif skirt[seed] or skirt[(first + end) // 2]:
+            skirts += 1
+        else:
             skirt[max(first - reach, 0) : end + reach] = True
             runs[0, n_runs] = first
             runs[1, n_runs] = end
             runs[2, n_runs] = seed
             n_runs += 1
-    return runs[0, :n_runs], runs[1, :n_runs], runs[2, :n_runs]
+    return runs[0, :n_runs], runs[1, :n_runs], runs[2, :n_runs], narrow, skirts
 
 
 @njit(cache=True, nogil=True)

@@ -88,7 +88,10 @@ class EnergyDetectorSettings(msgspec.Struct, frozen=True):
             common_frames=10.0 / frame_s,
             hold_frames=max(1, round(1.0 / frame_s)),
             own=OwnFloorSettings(
-                proof_frames=max(1, round(30.0 / frame_s)), slow_frames=60.0 / frame_s, fast_frames=1.0 / frame_s
+                proof_frames=max(1, round(30.0 / frame_s)),
+                slow_frames=60.0 / frame_s,
+                fast_frames=1.0 / frame_s,
+                lowest_rise_db=3.0 / (3600.0 / frame_s),
             ),
         )
 
@@ -105,6 +108,27 @@ class EnergyDetectorState(msgspec.Struct):
     """(n_channels,) frames until the channel may count as quiet again."""
     usual_db: float = np.nan
     """Slow past of the median floor across channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByChannel:
+    """What differs from channel to channel; arrays are (n_channels,)."""
+
+    min_excess_db: NDArray[np.float64]
+    """Least height over the floor across channels."""
+    own_min_excess_db: NDArray[np.float64]
+    """Least height over a channel's own floor."""
+    masked: NDArray[np.bool_]
+    """Channels that raise nothing, and that no run reaches over."""
+
+
+def everywhere(settings: EnergyDetectorSettings, n_channels: int) -> ByChannel:
+    """The settings, the same for all channels."""
+    return ByChannel(
+        np.full(n_channels, settings.min_excess_db),
+        np.full(n_channels, settings.own_min_excess_db),
+        np.zeros(n_channels, np.bool_),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +152,10 @@ class DisturbedRuns:
     """Channels that were alive and not masked."""
     unwatched: int
     """Live channels without a floor: too few neighbours and not yet proven."""
+    hushed: bool
+    """Whether channels over their threshold raise nothing because most channels are."""
+    masked: bool
+    """Whether a masked channel was over its threshold."""
 
 
 def new_energy_detector_state(n_channels: int) -> EnergyDetectorState:
@@ -142,6 +170,7 @@ def detect_frames(
     valid: NDArray[np.bool_],
     settings: EnergyDetectorSettings,
     state: EnergyDetectorState,
+    by_channel: ByChannel | None = None,
 ) -> list[DisturbedRuns]:
     """Return the disturbed runs of each frame, and learn from it before the next.
 
@@ -150,10 +179,13 @@ def detect_frames(
         valid: (n_frames, n_channels), see `live_channels`.
         settings: as given.
         state: changed in place.
+        by_channel: what differs from channel to channel; without it, the settings hold for all.
     """
+    by_channel = by_channel or everywhere(settings, energy.shape[1])
     level_db = _levels(energy, valid)
     across = floor_across(level_db, valid, settings.half_window, settings.min_floor_channels)
-    return [_detect_frame(*frame, settings, state) for frame in zip(energy, level_db, valid, *across, strict=True)]
+    frames = zip(energy, level_db, valid, *across, strict=True)
+    return [_detect_frame(*frame, settings, by_channel, state) for frame in frames]
 
 
 @njit(cache=True, nogil=True)
@@ -184,23 +216,24 @@ def _detect_frame(
     across_db: NDArray[np.float64],
     spread_db: NDArray[np.float64],
     settings: EnergyDetectorSettings,
+    by_channel: ByChannel,
     state: EnergyDetectorState,
 ) -> DisturbedRuns:
-    """One frame; every argument but the last two is (n_channels,)."""
+    """One frame; every argument but the last three is (n_channels,)."""
     common_db = _common_rise(across_db, valid, settings, state)
     own_db, own_spread_db = own_floor(across_db, state.own, settings.own)
     excess_db, threshold_db, disturbed = (np.empty(len(valid)), np.empty(len(valid)), np.empty(len(valid), np.bool_))
-    live, watched, over, alone = _compare(
+    live, watched, over, alone, masked = _compare(
         level_db, valid, across_db, spread_db, own_db, own_spread_db, common_db > 0.0,
-        settings.min_excess_db, settings.spreads, settings.own_min_excess_db, settings.own_spreads,
-        excess_db, threshold_db, disturbed,
+        by_channel.min_excess_db, settings.spreads, by_channel.own_min_excess_db, settings.own_spreads,
+        by_channel.masked, excess_db, threshold_db, disturbed,
     )  # fmt: skip
     _remember(energy, valid, np.exp(-1.0 / settings.memory_frames), state.held_power, state.held_weight)
-    everywhere = over > settings.common_share * live and alone < live
-    if everywhere:
+    hushed = over > settings.common_share * live and alone < live
+    if hushed:
         common_db = max(common_db, float(np.median(excess_db[disturbed])))
     runs = NO_RUNS
-    if over and not everywhere:
+    if over and not hushed:
         height_db = _held_height(level_db, excess_db, state.held_power, state.held_weight)
         runs = find_runs(
             height_db, disturbed, settings.share, settings.gap_channels, settings.min_channels, settings.reach_channels
@@ -213,7 +246,9 @@ def _detect_frame(
     strength_db, margin, worth = _strength(excess_db, threshold_db, runs.first, runs.end)
     centre, width = place_runs(state.held_power, runs)
     sigma = CENTRE_SIGMA_WIDTHS * width
-    return DisturbedRuns(runs, strength_db, margin, centre, sigma, worth, common_db, live, live - watched)
+    return DisturbedRuns(
+        runs, strength_db, margin, centre, sigma, worth, common_db, live, live - watched, hushed, masked > 0
+    )
 
 
 def _common_rise(
@@ -249,26 +284,34 @@ def _mean_floor(across_db: Any, valid: Any) -> float:
 def _compare(
     level_db: Any, valid: Any, across_db: Any, spread_db: Any, own_db: Any, own_spread_db: Any, common: Any,
     min_excess_db: Any, spreads: Any, own_min_excess_db: Any, own_spreads: Any,
-    excess_db: Any, threshold_db: Any, disturbed: Any,
-) -> tuple[int, int, int, int]:  # fmt: skip
-    """Compare levels with floors; return channels alive, with a floor, over it, and without neighbours."""
-    live = watched = over = alone = 0
+    masked: Any, excess_db: Any, threshold_db: Any, disturbed: Any,
+) -> tuple[int, int, int, int, int]:  # fmt: skip
+    """Compare levels with floors; return channels alive, with a floor, over it, without neighbours, and masked over it.
+
+    A masked channel counts for nothing but the last.
+    """
+    live = watched = over = alone = over_masked = 0
     for c in range(len(valid)):
         lone = np.isnan(across_db[c])
         # A common rise mocks own floors, so they are left aside then where there is another.
         if not np.isnan(own_db[c]) and (lone or not common):
             floor_db = own_db[c]
-            threshold_db[c] = max(own_min_excess_db, own_spreads * own_spread_db[c])
+            threshold_db[c] = max(own_min_excess_db[c], own_spreads * own_spread_db[c])
         else:
             floor_db = across_db[c]
-            threshold_db[c] = np.nan if lone else max(min_excess_db, spreads * spread_db[c])
+            threshold_db[c] = np.nan if lone else max(min_excess_db[c], spreads * spread_db[c])
         excess_db[c] = level_db[c] - floor_db if valid[c] else np.nan
         disturbed[c] = excess_db[c] > threshold_db[c]  # false for NaN
+        if masked[c]:
+            over_masked += disturbed[c]
+            disturbed[c] = False
+            excess_db[c] = np.nan
+            continue
         live += valid[c]
         watched += valid[c] and not np.isnan(floor_db)
         over += disturbed[c]
         alone += valid[c] and lone
-    return live, watched, over, alone
+    return live, watched, over, alone, over_masked
 
 
 @njit(cache=True, nogil=True)

@@ -159,12 +159,12 @@ def _quantiles(values: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[n
 
 def _level(w: NDArray[np.float64], figures: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithms of the mean, and of spread, spread of the mean, maximum and low quantile over the mean."""
-    mean = figures[:, 0] + 1e-9
+    mean = np.maximum(figures[:, 0], 0.0) + 1e-9
     low = _quantiles(w.reshape(len(w), -1), _LOW_QUANTILE)[:, 0]
     return _columns(
         np.log(mean),
         np.log(figures[:, 1] / mean),
         np.log(figures[:, 2] / mean + 1e-9),
-        np.log(figures[:, 3] / mean + 1e-9),
+        np.log(np.maximum(figures[:, 3], 0.0) / mean + 1e-9),
         np.log(np.maximum(low, 0.0) / mean + 1e-9),
     )

@@ -7,7 +7,8 @@ channel's own floor does, and is trusted only when *proven quiet*.
 **Proven quiet** means: `proof_frames` frames in which the channel was valid and judged quiet, that is, did
 not exceed its threshold of that time and was not near a reported run. A channel that shakes is not judged
 quiet, so shaking, however long, teaches the floor nothing. What creeps up below the threshold is bounded:
-an own floor is never taken higher than `rise_db` above the floor across channels. The floor falls within
+an own floor is never taken higher than `rise_db` above the floor across channels, nor higher than `play_db`
+above the lowest that it had, which itself rises by `rise_db_per_hour` only. The floor falls within
 seconds and rises within minutes, so a floor that was learnt in a loud time does not outlast it.
 
 With fewer than `min_channels` valid channels there is no floor across channels. Then a channel must also
@@ -43,6 +44,10 @@ class OwnFloorSettings(msgspec.Struct, frozen=True):
     """A level this far under the floor, or off it in the proof without neighbours, is no fluctuation."""
     rise_db: float = 12.0
     """The most that an own floor may lie above the floor across channels."""
+    play_db: float = 6.0
+    """The most that it may lie above its lowest, where there is a floor across channels."""
+    lowest_rise_db: float = 3.0 / 72_000.0
+    """How far that lowest rises with each frame learnt: 3 dB an hour of 50 ms frames."""
 
 
 class OwnFloors(msgspec.Struct):
@@ -55,7 +60,7 @@ class OwnFloors(msgspec.Struct):
     quiet_frames: NDArray[np.int64]
     """(n_channels,) frames learnt from."""
     lowest_db: NDArray[np.float64]
-    """(n_channels,) lowest offset since proven, infinity before."""
+    """(n_channels,) lowest offset since proven, infinity before; where there are neighbours it rises slowly."""
 
 
 def new_own_floors(n_channels: int) -> OwnFloors:
@@ -122,14 +127,14 @@ def own_floor(
     spread_db = np.empty(len(across_db))
     _own_floor(
         across_db, state.offset_db, state.spread_db, state.quiet_frames, state.lowest_db,
-        settings.proof_frames, settings.rise_db, floor_db, spread_db,
+        settings.proof_frames, settings.rise_db, settings.play_db, floor_db, spread_db,
     )  # fmt: skip
     return floor_db, spread_db
 
 
 @njit(cache=True, nogil=True)
 def _own_floor(
-    across_db: Any, offset: Any, spread: Any, seen: Any, lowest: Any, proof_frames: Any, rise_db: Any,
+    across_db: Any, offset: Any, spread: Any, seen: Any, lowest: Any, proof_frames: Any, rise_db: Any, play_db: Any,
     floor_db: Any, spread_db: Any,
 ) -> None:  # fmt: skip
     for c in range(len(across_db)):
@@ -137,7 +142,7 @@ def _own_floor(
         spread_db[c] = np.nan
         if seen[c] >= proof_frames:
             lone = np.isnan(across_db[c])
-            ceiling = rise_db + (lowest[c] if lone else 0.0)
+            ceiling = rise_db + lowest[c] if lone else min(rise_db, lowest[c] + play_db)
             floor_db[c] = (0.0 if lone else across_db[c]) + min(offset[c], ceiling)
             spread_db[c] = spread[c]
 
@@ -160,14 +165,14 @@ def learn_own_floor(
     """
     _learn(
         level_db, across_db, quiet, state.offset_db, state.spread_db, state.quiet_frames, state.lowest_db,
-        settings.proof_frames, settings.slow_frames, settings.fast_frames, settings.fall_db,
+        settings.proof_frames, settings.slow_frames, settings.fast_frames, settings.fall_db, settings.lowest_rise_db,
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _learn(
     level_db: Any, across_db: Any, quiet: Any, offset: Any, spread: Any, seen: Any, lowest: Any,
-    proof_frames: Any, slow_frames: Any, fast_frames: Any, fall_db: Any,
+    proof_frames: Any, slow_frames: Any, fast_frames: Any, fall_db: Any, lowest_rise_db: Any,
 ) -> None:  # fmt: skip
     for c in range(len(level_db)):
         if not quiet[c]:
@@ -195,4 +200,4 @@ def _learn(
             offset[c] += gain * min(max(step, -clip), clip)
         seen[c] += 1
         if seen[c] >= proof_frames:
-            lowest[c] = min(lowest[c], offset[c])
+            lowest[c] = min(lowest[c] + (0.0 if lone else lowest_rise_db), offset[c])

@@ -166,8 +166,15 @@ def sensor_condition(number: int, sensor: Sensor, reach: Stretch, grid: Grid, in
             outage.reason,
         )
         for outage in index.outages.get(number, ())
+        if outage.rise_db is None
     )
     floors = tuple((grid.cut((f.from_m, f.to_m), reach), f.rise_db) for f in index.floors.get(number, ()))
+    # What only noise takes is weighed against what the sensor hears, and not as a share.
+    floors += tuple(
+        (grid.cut(stretch_of_outage(outage, sensor), reach), outage.rise_db)
+        for outage in index.outages.get(number, ())
+        if outage.rise_db is not None
+    )
     masks = tuple(
         (grid.cut((mask.from_m, mask.to_m), reach), mask.reason)
         for mask in (*index.masks.get(number, ()), *index.all_masks)
