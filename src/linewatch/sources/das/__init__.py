@@ -1,0 +1,1 @@
+"""Fibre interrogators that write files or publish arrays, as a source."""
