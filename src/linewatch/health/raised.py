@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 MOST_PIECES: Final = 256
 _FALL_S: Final = 10.0
-_SMOOTH_S: Final = 2.0
+_SMOOTH_S: Final = 5.0
 
 
 class RaisedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,7 +25,7 @@ class RaisedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """It is told in steps of this, rounded down, and anew when the step changes."""
     hold_s: float = 20.0
     """How long every window must be so high: footsteps leave pauses, and most climbs are shorter."""
-    calm_s: float = 20.0
+    calm_s: float = 60.0
     """How long every window must be lower before it is told to be lower, or over."""
     settle_s: float = 30.0
     """How long a sensor is listened to before its usual level counts."""

@@ -1,8 +1,9 @@
 """Noise that nothing explains: no weather that was reported, and no gust, which is as wide as weather.
 
-Wind is correlated along hundreds of metres; one person shakes a fence on a few tens. So noise that has stood for
-minutes on a short stretch, while nobody reports wind or rain there, may be somebody who wants the fence to be taken
-for a noisy one. It is told as a hint of tampering, once, with an outage that ends by itself when the noise does.
+Wind is correlated along hundreds of metres and wanders; one person shakes a fence on a few tens. So noise that has
+stood for minutes and never been on more than a short stretch, while nobody reports wind or rain there, may be somebody
+who wants the fence to be taken for a noisy one. It is told as a hint of tampering, once, with an outage that ends by
+itself when the noise does.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ class UnexplainedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     after_s: float = 300.0
     """How long noise must have stood on a stretch."""
     gust_m: float = 200.0
-    """Noise on a longer stretch is taken for weather, whether or not somebody reports it."""
+    """Noise that has taken in a longer stretch is taken for weather, whether or not somebody reports it."""
     join_m: float = 50.0
     """Noise of several sensors or pieces, no further apart than this, is one noise."""
     pause_s: float = 60.0
@@ -55,8 +56,8 @@ class Noise(msgspec.Struct, frozen=True):
 
 def stretches(
     raised: Iterable[Outage], known: Sequence[Noise], tick: Tick, settings: UnexplainedSettings
-) -> tuple[tuple[Noise, float], ...]:
-    """Noises now, by place, each with the length of what of it stands at this tick; 0 for one that only pauses."""
+) -> tuple[tuple[Noise, bool], ...]:
+    """Noises now, by place, each with whether it stands at this tick; a noise that pauses does not."""
     now: list[Noise] = []
     for outage in sorted(raised, key=lambda o: (o.line, o.from_m, o.to_m)):
         here = Noise(outage.line, outage.from_m, outage.to_m, outage.start_ns, tick.time_ns)
@@ -64,15 +65,14 @@ def stretches(
             here = _together(now.pop(), here)
         now.append(here)
     left = list(known)
-    out: list[tuple[Noise, float]] = []
+    out: list[tuple[Noise, bool]] = []
     for noise in now:
-        length_m = noise.to_m - noise.from_m
         for before in [b for b in left if _meet(b, noise, settings.join_m)]:
             left.remove(before)
             noise = _together(noise, before)  # noqa: PLW2901 - it grows by what it was before
-        out.append((noise, length_m))
+        out.append((noise, True))
     pause_ns = round(settings.pause_s * _NS_PER_S)
-    out += [(noise, 0.0) for noise in left if tick.time_ns - noise.last_ns <= pause_ns]
+    out += [(noise, False) for noise in left if tick.time_ns - noise.last_ns <= pause_ns]
     return tuple(sorted(out, key=lambda pair: (pair[0].line, pair[0].from_m)))
 
 
@@ -107,14 +107,13 @@ def explained(noise: Noise, weather: Iterable[Weather], tick: Tick, settings: Un
     )
 
 
-def hint_of(
-    noise: Noise, length_m: float, sensors: tuple[str, ...], rise_db: float, tick: Tick
-) -> tuple[Health, Outage]:
+def hint_of(noise: Noise, sensors: tuple[str, ...], rise_db: float, tick: Tick) -> tuple[Health, Outage]:
     """The finding, and the outage that people are told by; what the noise takes stands in an outage of its own."""
     minutes = (tick.time_ns - noise.since_ns) / 60 / _NS_PER_S
     text = (
-        f"noise has stood up to {rise_db:.0f} dB over its usual level on {length_m:.0f} m for {minutes:.0f} min; no "
-        "wind or rain is reported there and a gust is wider: somebody may be shaking it to be taken for noise"
+        f"noise has stood up to {rise_db:.0f} dB over its usual level on {noise.to_m - noise.from_m:.0f} m for "
+        f"{minutes:.0f} min; no wind or rain is reported there and a gust is wider: somebody may be shaking it to be "
+        "taken for noise"
     )
     health = Health(noise.line, sensors[0], tick.time_ns, "tamper", "note", text, count=len(sensors))
     outage = Outage(

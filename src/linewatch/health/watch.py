@@ -167,15 +167,15 @@ class HealthStep:
         hints = {noise.hint for noise in state.noises if noise.hint}
         out: list[Record] = []
         noises = []
-        for known, length_m in stretches(raised, state.noises, tick, settings):
+        for known, stands in stretches(raised, state.noises, tick, settings):
             noise = known
             old_enough = tick.time_ns - noise.since_ns >= round(settings.after_s * _NS_PER_S)
-            if not noise.hint and old_enough and 0.0 < length_m < settings.gust_m:
+            if stands and not noise.hint and old_enough and noise.to_m - noise.from_m < settings.gust_m:
                 here = [o for o in raised if o.line == noise.line and o.from_m < noise.to_m and o.to_m > noise.from_m]
                 if not explained(noise, state.weather.values(), tick, settings):
                     sensors = tuple(sorted({name for outage in here for name in outage.sensors}))
                     most_db = max(outage.rise_db or 0.0 for outage in here)
-                    health, outage = hint_of(noise, length_m, sensors, most_db, tick)
+                    health, outage = hint_of(noise, sensors, most_db, tick)
                     noise = msgspec.structs.replace(noise, hint=f"{sensors[0]}{HINT}{outage.id}")
                     state.open[noise.hint] = outage
                     out += [health, outage]
