@@ -128,46 +128,87 @@ def replay_on_cluster(
     patience_s: float = 120.0,
     clock: Clock | None = None,
     on_output: Callable[[Record], None] | None = None,
+    on_decided: Callable[[int, int, int], None] | None = None,
 ) -> Done:
     """Ship the recordings, take back what a cluster decides on them, leave the store that `replay` would leave.
 
     `recordings` opens them; it is called twice, as shipping runs ahead of committing. Goes on with a store and a run
-    that are there. Raises `DeliveryError` where no decision comes for `patience_s`: nothing is lost, call it again.
+    that are there. `on_decided` is told of every tick: its index, and the wall times at which it was shipped and at
+    which its decision was seen. Raises `DeliveryError` where no decision comes for `patience_s`: nothing is lost, call
+    it again.
     """
     clock = clock or WallClock()
-    log = InputLog(run, plan)
-    ahead = Runner(site, Shipping(site, settings, log), recordings())
+    shipper = _Shipper(site, settings, InputLog(run, plan), recordings(), until_ns, clock, speed)
     opened = recordings()
     told = Told(site, settings, run)
     inputs_id = content_id("inputs", site_fingerprint(site), *sorted(r.fingerprint for r in opened))
     journal = journal_of(out, site, told.settings_id, inputs_id)
     runner = Runner(site, told, opened, journal, on_output, begin_archive(journal, site, settings))
-    first, last = span(opened, runner, settings, until_ns)
-    runner.evidence = begin_evidence(journal, site, settings, runner.period_ns, last_tick=last)
-    start = first
+    runner.evidence = begin_evidence(journal, site, settings, runner.period_ns, last_tick=shipper.last)
+    start, heard_ns = shipper.next, clock.now_ns()
     try:
         if (found := journal.positions()) is not None:
             runner.resume(found, journal.incidents())
             start = found.tick + 1
-        begun_ns, shipped, heard_ns = clock.now_ns(), first, clock.now_ns()
         index = start
-        while index <= last:
-            due = speed is None or clock.now_ns() - begun_ns >= (shipped - first) * runner.period_ns / speed
-            if shipped <= min(last, index + AHEAD) and due:
-                ahead.advance(shipped)
-                shipped += 1
+        while index <= shipper.last:
+            shipped = shipper.ship(index + AHEAD)
             if told.ready(index):
+                heard_ns = clock.now_ns()
+                if on_decided is not None:
+                    on_decided(index, shipper.sent_ns.pop(index, heard_ns), heard_ns)
                 runner.advance(index)
-                index, heard_ns = index + 1, clock.now_ns()
-            elif not due or shipped > min(last, index + AHEAD):
+                index += 1
+            elif not shipped:
                 _wait(clock, heard_ns, index, patience_s)
     finally:
-        log.close()
+        shipper.close()
         journal.close()
         for recording in opened:
             recording.close()
     incidents = tuple(sorted(runner.incidents.values(), key=lambda i: (i.raised_ns, i.id)))
-    return Done(incidents, last - start + 1, told.repeats)
+    return Done(incidents, shipper.last - start + 1, told.repeats)
+
+
+class _Shipper:
+    """Runs ahead of what is committed and ships one tick after the other, at a pace if one is given."""
+
+    def __init__(
+        self,
+        site: Site,
+        settings: Settings,
+        log: InputLog,
+        recordings: Sequence[Recording],
+        until_ns: int | None,
+        clock: Clock,
+        speed: float | None,
+    ) -> None:
+        self._runner = Runner(site, Shipping(site, settings, log), recordings)
+        self._log, self._recordings = log, recordings
+        self._clock, self._speed = clock, speed
+        self._begun_ns = clock.now_ns()
+        self.next, self.last = span(recordings, self._runner, settings, until_ns)
+        self._first = self.next
+        self.sent_ns: dict[int, int] = {}
+
+    def ship(self, furthest: int) -> bool:
+        """Ship the next tick where it is due and not later than this one; whether it was."""
+        if self.next > min(self.last, furthest):
+            return False
+        if self._speed is not None:
+            due_ns = (self.next - self._first) * self._runner.period_ns / self._speed
+            if self._clock.now_ns() - self._begun_ns < due_ns:
+                return False
+        self._runner.advance(self.next)
+        self.sent_ns[self.next] = self._clock.now_ns()
+        self.next += 1
+        return True
+
+    def close(self) -> None:
+        """Let go of files."""
+        self._log.close()
+        for recording in self._recordings:
+            recording.close()
 
 
 def _wait(clock: Clock, heard_ns: int, index: int, patience_s: float) -> None:

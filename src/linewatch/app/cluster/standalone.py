@@ -190,7 +190,12 @@ class Standalone:
         conf = self.folder / "conf"
         shutil.copytree(self._home / "conf", conf, dirs_exist_ok=True)
         kept = [line for line in _flat(conf / "config.yaml") if line.startswith("env.java")]
-        settings = {**_SETTINGS, "rest.port": str(self.port), "io.tmp.dirs": str(self.folder / "tmp")}
+        settings = {
+            **_SETTINGS,
+            "rest.port": str(self.port),
+            "jobmanager.rpc.port": str(self.port + 1),
+            "io.tmp.dirs": str(self.folder / "tmp"),
+        }
         (conf / "config.yaml").write_text("\n".join([*kept, *(f"{k}: {v}" for k, v in settings.items())]) + "\n")
 
     def _write(self) -> None:

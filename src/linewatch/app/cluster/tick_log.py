@@ -131,12 +131,15 @@ class TickLogReader:
         return None if found is None else (found, self._frames[found])
 
     def _take_new(self) -> None:
-        # Numbers of files follow each other, so the one after the last known tells whether there are more.
-        if not self._ends or (self._folder / _name(max(self._ends) + 1)).exists():
+        newest = max(self._ends, default=0)
+        # Numbers of files follow each other, so the one after the last known tells whether there are more. Once a
+        # later owner has begun, nothing new can come in the files before his that he does not write again.
+        if not newest or (self._folder / _name(newest + 1)).exists():
             for epoch in epochs(self._folder):
                 self._ends.setdefault(epoch, 0)
-        for epoch in sorted(self._ends):
-            self._read(epoch)
+                self._read(epoch)
+        else:
+            self._read(newest)
 
     def _read(self, epoch: int) -> None:
         path = self._folder / _name(epoch)

@@ -17,9 +17,11 @@ from linewatch.app.cluster.plan import decided_folder, hand_over_folder, inputs_
 from linewatch.app.cluster.tick_log import TickLogReader, TickLogWriter
 from linewatch.app.pipeline import Input, Pipeline
 from linewatch.errors import StoreError
-from linewatch.records import Detections, HandOver, Record, Tick, canonical_bytes, from_bytes
+from linewatch.records import Detections, HandOver, KnownMover, Outage, Record, Tick, canonical_bytes, from_bytes
 from linewatch.records.state import freeze, thaw
 
+_FOR_TRACKERS: Final = (KnownMover, Outage)
+"""What a tracker takes beside detections and hand-overs; thousands of proofs of life a tick need not go to each."""
 NONE_YET: Final = -1
 """Index of the tick before the first one."""
 
@@ -127,7 +129,7 @@ class Gate:
         inputs = [Input(kind, key, from_bytes(raw)) for kind, key, raw in given.inputs]
         batch = [item.record for item in inputs]
         self._health, outages = self._pipeline.health.step(self._health, batch, tick)
-        shared = [record for record in (*batch, *outages) if not isinstance(record, Detections)]
+        shared = [record for record in (*batch, *outages) if isinstance(record, _FOR_TRACKERS)]
         felt = self._pipeline.by_section([record for record in batch if isinstance(record, Detections)])
         everybody = packed(shared)
         batches = {
