@@ -1,23 +1,36 @@
 """Sources of raw samples: their pages work by copy and paste, from bytes on a socket to an incident."""
 
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import zmq
 
 from linewatch.app.exporting import export
 from linewatch.app.replay import replay
 from linewatch.evidence.clip_file import read_clip
 from linewatch.plugins import load
+from linewatch.records import Block
 from linewatch.site.load import check_site, load_site
+from linewatch.sources.build import build_source
+from linewatch.sources.das._frames import write_frame
 from linewatch.sources.recording import find_recordings
 from linewatch.sources.recording._mseed_files import files_of, scan_file
-from tests.brokers import until
+from tests.brokers import free_port, until
+from tests.das_files import write_das
 from tests.seedlink_server import SeedLinkServer, records_of, seedlink_server
-from tests.system.test_source_pages import Watching, blocks
+from tests.system.bench import fence
+from tests.system.test_source_pages import DOCS, Watching, blocks
 
-PAGES = {"seedlink": "source-seedlink.md"}
+if TYPE_CHECKING:
+    from linewatch.ports import Item
+
+PAGES = {"das": "source-das.md", "seedlink": "source-seedlink.md"}
 S = 10**9
 
 
@@ -71,6 +84,59 @@ def test_a_walk_in_miniseed_is_replayed_and_exported_as_miniseed_with_every_samp
     again = np.concatenate([file.view() for file in files_of(run)])
     original = np.concatenate([block.samples for _, block in read_clip(clip).blocks])
     np.testing.assert_array_equal(again, original)
+
+
+def test_a_file_put_into_the_watched_folder_becomes_an_incident(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(blocks(PAGES["das"])[0], encoding="utf-8")
+    (tmp_path / "das").mkdir()
+    write_das(tmp_path / "other.h5", fence(0.1), time.time_ns())  # whoever writes the first file waits for dascore
+    watching = Watching(tmp_path)
+    try:
+        time.sleep(1.0)  # as above
+        write_das(tmp_path / "das" / "now.h5", fence(4.0, event=(2.9, 3.9)), time.time_ns() - 4 * S)
+        until(lambda: watching.incidents, 15.0, "an incident")
+    finally:
+        watching.close()
+    assert watching.incidents[0].sensors == ("fence-1",)
+    assert 38.0 <= watching.incidents[0].chainage_m <= 62.0
+
+
+def test_frames_of_a_stream_become_an_incident(tmp_path: Path) -> None:
+    with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        port = socket.bind_to_random_port("tcp://127.0.0.1")
+        text = blocks(PAGES["das"])[0].replace('folder = "das"', f'stream = "tcp://127.0.0.1:{port}"')
+        (tmp_path / "site.toml").write_text(text, encoding="utf-8")
+        watching = Watching(tmp_path)
+        try:
+            assert socket.poll(10_000), "nobody subscribes"
+            time.sleep(2.0)  # as above
+            samples, start_ns = fence(4.0, event=(2.9, 3.9)), time.time_ns() - 4 * S
+            for seq in range(40):
+                part = samples[seq * 100 : (seq + 1) * 100]
+                socket.send_multipart(write_frame(part, start_ns + seq * S // 10, 1000.0, seq))
+            until(lambda: watching.incidents, 10.0, "an incident")
+        finally:
+            watching.close()
+    assert watching.incidents[0].sensors == ("fence-1",)
+
+
+def test_the_publisher_of_the_page_is_heard(tmp_path: Path) -> None:
+    port = free_port()
+    text = blocks(PAGES["das"])[0].replace('folder = "das"', f'stream = "tcp://127.0.0.1:{port}"')
+    (tmp_path / "site.toml").write_text(text, encoding="utf-8")
+    script = re.findall(r"```python\n(.*?)```", (DOCS / PAGES["das"]).read_text(encoding="utf-8"), flags=re.DOTALL)[0]
+    site = load_site(tmp_path)
+    source = build_source(site, site.sources[0])
+    publisher = subprocess.Popen([sys.executable, "-c", script.replace("5555", str(port))])
+    given: list[Item] = []
+    try:
+        source.start()  # type: ignore[attr-defined]
+        until(lambda: given.extend(source.poll(time.time_ns() + S)) or len(given) > 3, 10.0, "frames")
+    finally:
+        source.close()
+        publisher.wait(10.0)
+    assert all(isinstance(item, Block) and item.samples.shape[1] == 96 for item in given)
 
 
 def feed_in_time(server: SeedLinkServer, samples: np.ndarray, rate_hz: float) -> None:

@@ -7,7 +7,7 @@ from linewatch.errors import Problem
 from linewatch.site.model import Site
 from linewatch.sources.recording._header import Facts, Header
 from linewatch.sources.recording._source import Reel
-from linewatch.sources.recording.formats import array, detections, miniseed
+from linewatch.sources.recording.formats import array, das, detections, miniseed
 
 
 class Format(NamedTuple):
@@ -21,6 +21,7 @@ class Format(NamedTuple):
 
 FORMATS: Final[dict[str, Format]] = {
     "array": Format(array.FACTS, array.open_reel),
+    "das": Format(das.FACTS, das.open_reel),
     "detections": Format(detections.FACTS, detections.open_reel),
     "miniseed": Format(miniseed.FACTS, miniseed.open_reel),
 }

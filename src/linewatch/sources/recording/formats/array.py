@@ -57,7 +57,7 @@ def open_reel(header: Header, site: Site) -> tuple[Reel | None, list[Problem]]:
         return None, problems
     opened = [[(name, _opened(header, name)) for name in stretch.data] for stretch in header.stretches]
     first = opened[0][0][1]
-    problems = _wrong_first(header, sensor, first)
+    problems = wrong_first(header, sensor, first)
     if problems or not isinstance(first, ArrayFile):
         return None, problems
     return _reel(header, sensor, first, opened), []
@@ -68,7 +68,7 @@ def _reel(header: Header, sensor: Sensor, first: ArrayFile, opened: list[list[tu
     timeline = Timeline(sensor.line, sensor.id, header.rate_hz, header.first_channel)
     for stretch, files in zip(header.stretches, opened, strict=True):
         assert stretch.start_ns is not None
-        timeline.add(Stretched(stretch.start_ns, tuple((name, _like(first, file)) for name, file in files)))
+        timeline.add(Stretched(stretch.start_ns, tuple((name, like(first, file)) for name, file in files)))
     return ArrayReel(header, sensor, first, timeline)
 
 
@@ -84,7 +84,7 @@ def _opened(header: Header, name: str) -> Opened:
     return file
 
 
-def _like(first: ArrayFile, file: Opened) -> Opened:
+def like(first: ArrayFile, file: Opened) -> Opened:
     """The file, where it continues the first one."""
     if isinstance(file, UnusableError):
         return file
@@ -97,7 +97,7 @@ def _like(first: ArrayFile, file: Opened) -> Opened:
     return file
 
 
-def _wrong_first(header: Header, sensor: Sensor, first: Opened) -> list[Problem]:
+def wrong_first(header: Header, sensor: Sensor, first: Opened) -> list[Problem]:
     """What is wrong with the first file, or between it and the site."""
     name = f"data {header.stretches[0].data[0]!r}"
     if isinstance(first, UnusableError):
