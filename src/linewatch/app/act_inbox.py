@@ -1,6 +1,6 @@
 """Where people's acts reach a watch: a Unix socket in the store's folder, answered after the commit.
 
-Messages are MessagePack maps behind a length (4 bytes, big-endian). Requests: `act`, `audit`, `ping`.
+Messages are MessagePack maps behind a length (4 bytes, big-endian). Requests: `act`, `audit`, `ping`, `reload`.
 """
 
 import contextlib
@@ -69,6 +69,8 @@ class ActInbox:
         self._path = store / SOCKET
         self._clock = clock
         self._state = state
+        self.reload: Callable[[], tuple[bool, str]] | None = None
+        """Reads the site again: whether it was taken up, and what changed or why not."""
         self._acts: queue.Queue[Waiting] = queue.Queue(MOST_WAITING)
         self._audits: queue.Queue[AuditEntry] = queue.Queue(MOST_WAITING)
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -146,11 +148,19 @@ class ActInbox:
                     return self._act(asked)
                 case "audit":
                     return self._audit(asked)
+                case "reload":
+                    return self._reload()
                 case "ping":
                     return {"ok": True, **self._state()}
         except msgspec.ValidationError as error:
             return {"ok": False, "reason": str(error)}
-        return {"ok": False, "reason": f"kind: found {asked.get('kind')!r}; allowed: act, audit, ping"}
+        return {"ok": False, "reason": f"kind: found {asked.get('kind')!r}; allowed: act, audit, ping, reload"}
+
+    def _reload(self) -> dict[str, Any]:
+        if self.reload is None:
+            return {"ok": False, "reason": "this watch does not read its site again"}
+        ok, said = self.reload()
+        return {"ok": ok, "reason": said}
 
     def _act(self, asked: dict[str, Any]) -> dict[str, Any]:
         act = msgspec.convert(asked.get("act"), OperatorAct)

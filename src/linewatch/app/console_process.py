@@ -168,8 +168,16 @@ def start_console(site: str | None, store: Path, settings: ConsoleSettings) -> "
     return subprocess.Popen(words)  # noqa: S603 - this package's own verb
 
 
-def keep_console(site: str | None, store: Path, settings: ConsoleSettings, stop: threading.Event) -> int:
+def keep_console(
+    site: str | None,
+    store: Path,
+    settings: ConsoleSettings,
+    stop: threading.Event,
+    again: threading.Event | None = None,
+) -> int:
     """The console beside a watch until `stop` is set: started again when it dies, alone, while the watch goes on.
+
+    `again` asks for a new one, which shows the site as it is described by then.
 
     Exit status: 0 when it was stopped; 2 where what it was asked to do cannot be done (it has said why), and 1 where it
     died three times before it could have been opened.
@@ -178,12 +186,16 @@ def keep_console(site: str | None, store: Path, settings: ConsoleSettings, stop:
     while not stop.is_set():
         began_s = monotonic_s()
         console = start_console(site, store, settings)
-        while console.poll() is None and not stop.wait(LOOK_S):
+        while console.poll() is None and not stop.wait(LOOK_S) and not (again and again.is_set()):
             pass
-        if stop.is_set():
+        if stop.is_set() or (again and again.is_set()):
             console.terminate()
             console.wait(10)
+        if stop.is_set():
             return 0
+        if again and again.is_set():
+            again.clear()
+            continue
         if console.returncode == 2:
             return 2
         early = early + 1 if monotonic_s() - began_s < EARLY_S else 0
@@ -195,20 +207,23 @@ def keep_console(site: str | None, store: Path, settings: ConsoleSettings, stop:
 @contextmanager
 def console_beside(
     site: str | None, store: Path, settings: ConsoleSettings, ended: Callable[[int], None]
-) -> Iterator[None]:
-    """Keep a console up while the body runs. `ended` is told the status of one that could not be kept up."""
+) -> Iterator[Callable[[], None]]:
+    """Keep a console up while the body runs; what is given starts it anew, on a changed site.
+
+    `ended` is told the status of one that could not be kept up.
+    """
     store.mkdir(parents=True, exist_ok=True)
-    stop = threading.Event()
+    stop, again = threading.Event(), threading.Event()
 
     def keep() -> None:
-        status = keep_console(site, store, settings, stop)
+        status = keep_console(site, store, settings, stop, again)
         if status:
             ended(status)
 
     keeper = threading.Thread(target=keep, name="console")
     keeper.start()
     try:
-        yield
+        yield again.set
     finally:
         stop.set()
         keeper.join()

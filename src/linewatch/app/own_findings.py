@@ -23,6 +23,10 @@ class OwnFindings:
         self._site = site
         self._waiting: deque[Health] = deque()
 
+    def move_to(self, site: Site) -> None:
+        """Speak of this site from now on."""
+        self._site = site
+
     def say(
         self,
         time_ns: int,

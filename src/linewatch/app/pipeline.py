@@ -12,7 +12,9 @@ import msgspec
 from linewatch.app.detectors import steps_for
 from linewatch.app.settings import Settings, checked_settings, settings_id
 from linewatch.errors import InputError
+from linewatch.health.carry import carried
 from linewatch.health.retest import for_health_alone
+from linewatch.health.state import HealthState
 from linewatch.health.watch import HealthStep
 from linewatch.incident.step import IncidentStep
 from linewatch.ports import AnyStep, Item
@@ -20,6 +22,8 @@ from linewatch.records import Block, Detections, HandOver, Record, Tick, concate
 from linewatch.records.state import freeze, thaw
 from linewatch.site.model import Site
 from linewatch.track import TrackStep, route
+from linewatch.track.carry import LineChange
+from linewatch.track.state import TrackerState
 
 States = dict[str, object]
 
@@ -100,6 +104,28 @@ class Pipeline:
             for step in self.detectors(key.removesuffix("/moving").removesuffix("/health"))
         }
         return {key: thaw(data, steps[key].state_type) for key, data in raw.items()}
+
+    def taken_over(self, former: "Pipeline", states: States, time_ns: int) -> tuple[States, tuple[Record, ...]]:
+        """Decision states of the pipeline before, of a site with the same lines and sections, and what ends by it."""
+        states = dict(states)
+        pending = states["pending"]
+        assert isinstance(pending, _Pending)
+        hand_overs, ended = pending.hand_overs, list[Record]()
+        for line in self.site.lines:
+            change = LineChange(former.site, self.site, line.id)
+            hand_overs, more = change.hand_overs(hand_overs)
+            ended += more
+            for section in line.sections:
+                step = self.trackers[line.id, section.name]
+                before = states[step.key]
+                assert isinstance(before, TrackerState)
+                states[step.key], more = change.tracker(before, step.initial(), section.name)
+                ended += more
+        health = states[self.health.key]
+        assert isinstance(health, HealthState)
+        states[self.health.key], over = carried(health, self.health.initial(), former.site, self.site, time_ns)
+        states["pending"] = _Pending(hand_overs)
+        return states, (*over, *ended)
 
     # --- steps ------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from linewatch.app.door import Door, DoorState
+from linewatch.app.feeling import feels_as
 from linewatch.app.pipeline import Input, Pipeline, States
 from linewatch.ports import Archive, Evidence, JournalWriter, Positions, Source
 from linewatch.records import Detections, Incident, OperatorAct, Record, Tick, canonical_bytes, quantise
@@ -82,10 +83,14 @@ class Runner:
         time_ns = index * self.period_ns
         return Tick(index, time_ns, time_ns - self._lateness_ns, self.period_ns)
 
-    def advance(self, index: int, acts: Sequence[OfferedAct] = ()) -> None:
-        """Everything of one tick, ending in one commit. People's acts are inputs like all others."""
+    def advance(self, index: int, acts: Sequence[OfferedAct] = (), ended: Sequence[Record] = ()) -> None:
+        """Everything of one tick, ending in one commit. People's acts are inputs like all others.
+
+        `ended` are tracks and outages that a change of the site has ended since the tick before.
+        """
         tick = self.tick_at(index)
         inputs: list[Input] = [Input("act", offered.act.seat, quantise(offered.act)) for offered in acts]
+        inputs += [Input(_KINDS[type(record).__name__], _key(record), record) for record in ended]
         if self.evidence is not None:
             self.evidence.begin(tick)
         for name, door in self.doors.items():
@@ -181,6 +186,22 @@ class Runner:
         for name, door in self.doors.items():
             if name in found.sources:
                 door.source.seek(found.sources[name])
+
+    def carried_over(self, former: "Runner", tick: int) -> tuple[Record, ...]:
+        """Go on after this tick with what another pipeline knew, of a site with the same lines; what ends by it.
+
+        Sources stand where they stand. Detectors go on where neither sensor nor settings have changed.
+        """
+        kept, decisions, signals = former.known()
+        decisions, ended = self.pipeline.taken_over(former.pipeline, decisions, tick * self.period_ns)
+        states = {**kept, **self.pipeline.freeze(decisions)}
+        felt = {key: freeze(state) for key, state in signals.items() if feels_as(former.pipeline, self.pipeline, key)}
+        self.resume(Positions(tick, {}, states, tick, {}, felt), tuple(former.incidents.values()))
+        return ended
+
+    def known(self) -> tuple[dict[str, bytes], States, States]:
+        """All states as of the last commit, frozen; those of the decision steps; those of the detectors."""
+        return self._kept, self._decisions, self._signals
 
     def _feel_again(self, found: Positions) -> None:
         """Bring the detectors from their last kept state to the last tick; what they say was said already."""

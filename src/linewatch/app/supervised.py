@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from linewatch.clock import monotonic_s
+from linewatch.errors import InputError
 from linewatch.ports import Delivery, Item, Source, SourceStatus
 from linewatch.records import Health, quantise
 from linewatch.site.model import Site
@@ -29,6 +30,9 @@ class Supervised:
         self._wait_s = FIRST_RETRY_S
         self._again_s = 0.0
         self._findings: list[Health] = []
+        self._taken: list[Item] = []
+        self._former: Source | None = None
+        self.started = False
 
     @property
     def source(self) -> Source | None:
@@ -37,9 +41,33 @@ class Supervised:
 
     def start(self) -> None:
         """Begin to listen."""
+        self.started = True
         start = getattr(self._source, "start", None)
         if start is not None:
             start()
+
+    def start_or_wait(self, now_ns: int) -> None:
+        """Begin to listen; where that fails now, it is tried again later."""
+        try:
+            self.start()
+        except Exception as error:  # noqa: BLE001 - a change of the site must not end the watch
+            self._fail(error, now_ns)
+
+    def take_over(self, former: "Supervised", until_ns: int) -> None:
+        """Begin where another one ends, which is closed: what it had taken and not given yet is given here.
+
+        Whoever waits for an answer to what it had taken still gets one.
+        """
+        if former.delivery != "replayable":
+            self._taken = former.poll(until_ns)
+        position = former.position()
+        former.close()
+        self._former = former.source
+        try:
+            self.seek(position)
+        except InputError:  # that of another kind of source
+            self._position = "" if self._source is None else self._source.position()
+        self.start_or_wait(until_ns)
 
     def status(self) -> SourceStatus:
         """How it is doing."""
@@ -52,7 +80,7 @@ class Supervised:
     def poll(self, until_ns: int) -> list[Item]:
         """What came; a source that raises has said its last."""
         self._try_again(until_ns)
-        out: list[Item] = []
+        out, self._taken = self._taken, []
         if self._source is not None:
             try:
                 out += self._source.poll(until_ns)
@@ -75,8 +103,10 @@ class Supervised:
 
     def committed(self, position: str) -> None:
         """What came before is safe on disk."""
-        if self._source is not None:
-            self._source.committed(position)
+        former, self._former = self._former, None
+        for each in (former, self._source):
+            if each is not None:
+                each.committed(position)
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -14,23 +14,25 @@ import msgspec
 
 from linewatch import __version__
 from linewatch.app.act_inbox import ActInbox, settle
-from linewatch.app.archiving import begin_archive
+from linewatch.app.archiving import begin_archive, describe_run
 from linewatch.app.clips import begin_evidence
 from linewatch.app.delivery import Delivery
 from linewatch.app.own_findings import OwnFindings
 from linewatch.app.pipeline import Pipeline
+from linewatch.app.reloading import Change, builder, refuse_doubles
 from linewatch.app.run import NS_PER_S, Runner
 from linewatch.app.settings import settings_of
 from linewatch.app.supervised import Supervised
 from linewatch.clock import Clock, WallClock, monotonic_s
-from linewatch.errors import InputError, StoreError
+from linewatch.errors import StoreError
 from linewatch.notify.build import build_notifiers
+from linewatch.notify_ports import Notifier
 from linewatch.ports import Positions, Source, SourceStatus
 from linewatch.records import Health, Record
 from linewatch.site.fingerprint import site_fingerprint
 from linewatch.site.model import Site
-from linewatch.sources.build import build_source
-from linewatch.store.identity import identity_of
+from linewatch.store.archive.columns import whereabouts
+from linewatch.store.identity import Identity, identity_of
 from linewatch.store.journal import Journal, open_journal
 from linewatch.store.keys import Signer, salt_key_at
 from linewatch.store.reader import open_store
@@ -76,23 +78,24 @@ class LiveWatch:
         sources: Sequence[Callable[[], Source]] | None = None,
     ) -> None:
         self.site = site
+        self._store = store
         self.clock = clock or WallClock()
         self._on_output = on_output
         self._out: list[Record] = []
         self.own = OwnFindings(site)
-        builders = [_builder(site, number) for number in range(len(site.sources))] if sources is None else sources
+        builders = [builder(site, number) for number in range(len(site.sources))] if sources is None else sources
         self.sources = [Supervised(site, build) for build in builders]
-        _refuse_doubles([source.name for source in self.sources])
+        refuse_doubles([source.name for source in self.sources])
         settings = settings_of(site)
-        pipeline = Pipeline(site, settings)
+        self.pipeline = pipeline = Pipeline(site, settings)
         notifiers = build_notifiers(site)
         former = _former_site_id(store)
         self._journal = _journal(store, site, pipeline.settings_id, self.clock)
         try:
             site_changed = former not in (None, site_fingerprint(site))
-            archive = begin_archive(self._journal, site, settings)
+            self._archive = begin_archive(self._journal, site, settings)
             everyone: list[Source] = [*self.sources, self.own]
-            self._runner = Runner(site, pipeline, everyone, self._journal, self._take, archive)
+            self._runner = Runner(site, pipeline, everyone, self._journal, self._take, self._archive)
             self._runner.evidence = begin_evidence(self._journal, site, settings, self._runner.period_ns)
             self._next = self._resume(self._journal.positions(), site_changed=site_changed)
             self._delivery = Delivery(store, notifiers, clock=self.clock) if notifiers else None
@@ -102,6 +105,7 @@ class LiveWatch:
             raise
         self._status = WatchStatus(0, 0, 0.0, 0.0, 0, 0, 0, {})
         self._ticks = self._left_out = 0
+        self._ended: tuple[Record, ...] = ()
         self._offset_s = self.clock.now_ns() / NS_PER_S - monotonic_s()
 
     # --- running --------------------------------------------------------------------------------------------------
@@ -129,6 +133,10 @@ class LiveWatch:
         """Something for the audit chain, with the next tick. Called from any thread; raises `StoreError` when full."""
         self._inbox.note(kind, text)
 
+    def on_reload(self, reload: Callable[[], tuple[bool, str]]) -> None:
+        """What reads the site again when somebody asks for it over the watch's socket."""
+        self._inbox.reload = reload
+
     def _wait(self, stop: threading.Event) -> bool:
         """Until the next tick is due; true when it is time to stop."""
         now_ns = self.clock.now_ns()
@@ -152,7 +160,8 @@ class LiveWatch:
             self._journal.audit(entry.kind, entry.wall_ns, entry.text, who=entry.who, in_commit=True)
         acts = self._inbox.take()
         self._out.clear()
-        self._runner.advance(index, [each.offered for each in acts])
+        ended, self._ended = self._ended, ()
+        self._runner.advance(index, [each.offered for each in acts], ended)
         settle(acts, self._runner.act_seqs, self._out)
         if self._delivery is not None:
             if self._delivery.broken is not None:
@@ -212,6 +221,48 @@ class LiveWatch:
         ]
         return {"lag_s": status.lag_s, "tick_ms": status.tick_ns // 1_000_000, "sources": sources}
 
+    # --- another site or other settings -----------------------------------------------------------------------------
+
+    def take_up(self, change: Change) -> None:
+        """Go on under a changed site, from the next tick on. Called between two ticks, in the thread that does them."""
+        tick, period_ns = self._next - 1, self._runner.period_ns
+        goes_on = {id(each) for each in change.sources}
+        gone = {each.name: each for each in self.sources if id(each) not in goes_on}
+        for each in change.sources:
+            former = gone.pop(each.name, None)
+            if former is not None:
+                each.take_over(former, self.clock.now_ns())
+        for former in gone.values():
+            former.close()
+        for each in change.sources:
+            if not each.started:
+                each.start_or_wait(self.clock.now_ns())
+        self.site, self.sources, self.pipeline = change.site, change.sources, change.pipeline
+        self.own.move_to(change.site)
+        self._journal.renew(_identity(change.site, change.site_id, change.pipeline.settings_id))
+        describe_run(self._journal, change.site, change.pipeline.settings)
+        self._archive.moved(whereabouts(change.site))
+        everyone: list[Source] = [*self.sources, self.own]
+        runner = Runner(change.site, change.pipeline, everyone, self._journal, self._take, self._archive)
+        runner.evidence = begin_evidence(self._journal, change.site, change.pipeline.settings, period_ns)
+        self._ended = runner.carried_over(self._runner, tick)
+        self._runner = runner
+        if change.notifiers is not None and self._delivery is not None:
+            self._delivery.flush(self._journal, now=True)
+            self._delivery = None
+
+    def stop_telling(self) -> None:
+        """Let the notifiers end. Called from any thread; waits for attempts that are under way."""
+        if self._delivery is not None:
+            self._delivery.stop()
+
+    def tell_by(self, notifiers: Sequence[Notifier]) -> None:
+        """Tell by these from now on. Called from any thread, after `stop_telling` and `take_up`."""
+        delivery = Delivery(self._store, notifiers, clock=self.clock) if notifiers else None
+        if delivery is not None:
+            delivery.start()
+        self._delivery = delivery
+
     # --- going on after a stop --------------------------------------------------------------------------------------
 
     def _resume(self, found: Positions | None, *, site_changed: bool) -> int:
@@ -231,34 +282,25 @@ class LiveWatch:
         return first
 
 
-def _builder(site: Site, number: int) -> Callable[[], Source]:
-    return lambda: build_source(site, site.sources[number])
-
-
-def _refuse_doubles(names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"site.toml: source name: found {twice[0]!r} twice; allowed: a name of its own for each source"
-        )
-
-
 def _journal(store: Path, site: Site, settings_id: str, clock: Clock) -> Journal:
-    identity = identity_of(
-        site=site.name,
-        site_id=site_fingerprint(site),
-        settings_id=settings_id,
-        inputs_id="",
-        package_version=__version__,
-    )
     return open_journal(
         store,
-        identity,
+        _identity(site, site_fingerprint(site), settings_id),
         salt_key=salt_key_at(store / _KEYS / "salt.key"),
         signer=Signer.at(store / _KEYS / "signing.pem"),
         clock=clock,
         synchronous="FULL",
         changed="note",
+    )
+
+
+def _identity(site: Site, site_id: str, settings_id: str) -> Identity:
+    return identity_of(
+        site=site.name,
+        site_id=site_id,
+        settings_id=settings_id,
+        inputs_id="",
+        package_version=__version__,
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from linewatch.clock import Clock
 from linewatch.console_ports import Answer, Pulse
+from linewatch.errors import StoreError
 from linewatch.records import OperatorAct
 from linewatch.store.users import UserStore
 
@@ -22,9 +23,10 @@ VERSION: Final = 1
 MOST_BYTES: Final = 1_000_000
 _ANSWER_S: Final = 10.0
 _PULSE_S: Final = 2.0
+_RELOAD_S: Final = 90.0
 
 
-class _Down(Exception):  # noqa: N818 - a state of the world and no error of this program
+class WatchDown(Exception):  # noqa: N818 - a state of the world and no error of this program
     """The watch does not answer."""
 
 
@@ -43,7 +45,7 @@ class WatchLink:
         about = {"person": person, "role": act.role, "seat": act.seat}
         try:
             said = self._ask({"kind": "act", **about, "act": msgspec.to_builtins(act)}, _ANSWER_S)
-        except _Down as down:
+        except WatchDown as down:
             return Answer(None, str(down))
         if said.get("ok") is True and isinstance(said.get("seq"), int):
             return Answer(said["seq"])
@@ -58,7 +60,7 @@ class WatchLink:
         """How the watch is. What waited for it is handed over."""
         try:
             said = self._ask({"kind": "ping"}, _PULSE_S)
-        except _Down as down:
+        except WatchDown as down:
             return Pulse(up=False, reason=str(down))
         self._hand_over()
         lag = said.get("lag_s")
@@ -77,28 +79,44 @@ class WatchLink:
                 if said.get("ok") is not True:
                     return
                 self._users.drop_audit(entry.number)
-        except _Down:
+        except WatchDown:
             return
         finally:
             self._handing.release()
 
     def _ask(self, body: dict[str, Any], within_s: float) -> dict[str, Any]:
-        number = next(self._numbers)
-        raw = msgspec.msgpack.encode({"v": VERSION, "id": number, **body})
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-                sock.settimeout(within_s)
-                sock.connect(str(self._path))
-                sock.sendall(len(raw).to_bytes(4, "big") + raw)
-                length = int.from_bytes(exactly(sock, 4), "big")
-                if length > MOST_BYTES:
-                    raise _Down("the watch answers with nonsense")
-                said = msgspec.msgpack.decode(exactly(sock, length))
-        except (OSError, msgspec.DecodeError) as error:
-            raise _Down(f"the watch does not answer ({type(error).__name__})") from error
-        if not isinstance(said, dict) or said.get("id") != number:
-            raise _Down("the watch answers with nonsense")
-        return said
+        return ask(self._path, {"id": next(self._numbers), **body}, within_s)
+
+
+def reload(store: Path) -> tuple[bool, str]:
+    """Ask the watch over a store to read its site again: whether it was taken up, and what changed or why not.
+
+    Raises `StoreError` where no watch answers.
+    """
+    try:
+        said = ask(store / SOCKET, {"id": 1, "kind": "reload"}, _RELOAD_S)
+    except WatchDown as down:
+        raise StoreError(f"{store}: {down}; allowed: the store of a running watch") from None
+    return said.get("ok") is True, str(said.get("reason") or "the watch did not say why")
+
+
+def ask(path: Path, body: dict[str, Any], within_s: float) -> dict[str, Any]:
+    """One question to the watch behind this socket, and its answer. Raises `WatchDown`."""
+    raw = msgspec.msgpack.encode({"v": VERSION, **body})
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(within_s)
+            sock.connect(str(path))
+            sock.sendall(len(raw).to_bytes(4, "big") + raw)
+            length = int.from_bytes(exactly(sock, 4), "big")
+            if length > MOST_BYTES:
+                raise WatchDown("the watch answers with nonsense")
+            said = msgspec.msgpack.decode(exactly(sock, length))
+    except (OSError, msgspec.DecodeError) as error:
+        raise WatchDown(f"the watch does not answer ({type(error).__name__})") from error
+    if not isinstance(said, dict) or said.get("id") != body["id"]:
+        raise WatchDown("the watch answers with nonsense")
+    return said
 
 
 def exactly(sock: socket.socket, count: int) -> bytes:

@@ -45,11 +45,10 @@ class WatchPort:
             )
         self._status = status
         self._clock = clock
-        routes: list[BaseRoute] = [Route("/healthz", self._healthz), Route("/metrics", self._metrics)]
-        routes += [Mount(f"/ingest/{name}", app=app) for name, app in sorted(ingest.items())]
-        routes += [] if acknowledge is None else [Mount(PATH, app=acknowledge)]
+        self._app = Starlette()
+        self.mount(ingest, acknowledge)
         config = uvicorn.Config(
-            Starlette(routes=routes),
+            self._app,
             host=host,
             port=port,
             log_level="warning",
@@ -76,6 +75,13 @@ class WatchPort:
         sockets = [sock for server in self._server.servers for sock in server.sockets]
         host, port = sockets[0].getsockname()[:2]
         return f"{host}:{port}"
+
+    def mount(self, ingest: Mapping[str, Any], acknowledge: Any = None) -> None:
+        """Serve these from the next request on: sources that take requests, by name, and links of rescue messages."""
+        routes: list[BaseRoute] = [Route("/healthz", self._healthz), Route("/metrics", self._metrics)]
+        routes += [Mount(f"/ingest/{name}", app=app) for name, app in sorted(ingest.items())]
+        routes += [] if acknowledge is None else [Mount(PATH, app=acknowledge)]
+        self._app.router.routes = routes
 
     def stop(self) -> None:
         """Let go of the port."""

@@ -4,17 +4,21 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from linewatch.app.acknowledging import acknowledgements_of
+from linewatch.app.acknowledging import Acknowledgements, acknowledgements_of
 from linewatch.app.news import RESCUE, acknowledged_text
+from linewatch.app.reloading import Reloader
 from linewatch.app.service import Heartbeat, Systemd
 from linewatch.app.watch import LiveWatch, WatchStatus
 from linewatch.app.watch_port import DEFAULT_PORT, ILL_AFTER_S, WatchPort
 from linewatch.clock import Clock, WallClock
 from linewatch.records import Record
+from linewatch.site.load import load_site
 from linewatch.site.model import Site
 
 
@@ -43,11 +47,20 @@ def watch(
     on_output: Callable[[Record], None] | None = None,
     stop: threading.Event | None = None,
     clock: Clock | None = None,
+    again: Callable[[], Site] | None = None,
+    after_change: Callable[[Site], None] | None = None,
 ) -> None:
-    """Watch until SIGTERM, SIGINT or `stop`. Raises `InputError`, `PluginError` and `StoreError` before it begins."""
+    """Watch until SIGTERM, SIGINT or `stop`. Raises `InputError`, `PluginError` and `StoreError` before it begins.
+
+    `again` reads the site anew, on SIGHUP or when `linewatch reload` asks for it (by default: the folder of the site);
+    `after_change` is told of one that was taken up.
+    """
     clock = clock or WallClock()
     stop = _until_told() if stop is None else stop
     live = LiveWatch(site, store, clock, on_output)
+    reloader = Reloader(live, again or (lambda: load_site(site.folder)), say)
+    live.on_reload(reloader.ask)
+    _when_hung_up(reloader)
     systemd = Systemd()
     heartbeat = (
         Heartbeat(around.heartbeat, around.heartbeat_s, lambda: _well(live, clock)) if around.heartbeat else None
@@ -57,13 +70,15 @@ def watch(
         port = WatchPort(
             live.status,
             clock,
-            {s.name: app for s in live.sources if (app := getattr(s.source, "asgi", None)) is not None},
-            acknowledgements_of(site, lambda incident, role: live.note(RESCUE, acknowledged_text(incident, role))),
+            *_served(live),
             host=around.host,
             port=around.port,
             certificate=around.certificate,
             key=around.key,
         )
+        reloader.after.append(partial(_remount, port, live))
+    if after_change is not None:
+        reloader.after.append(after_change)
     try:
         if port is not None:
             say(f"watch: http://{port.start()}/healthz and /metrics")
@@ -76,6 +91,7 @@ def watch(
         def after_tick(status: WatchStatus) -> None:
             del status
             systemd.alive()
+            reloader.after_tick()
 
         live.run(stop, after_tick)
     finally:
@@ -84,6 +100,27 @@ def watch(
             heartbeat.stop()
         if port is not None:
             port.stop()
+
+
+def _served(live: LiveWatch) -> tuple[dict[str, Any], Acknowledgements | None]:
+    """What the watch's own port serves besides its figures: sources that take requests, links of rescue messages."""
+    ingest = {s.name: app for s in live.sources if (app := getattr(s.source, "asgi", None)) is not None}
+
+    def acknowledged(incident: str, role: str) -> None:
+        live.note(RESCUE, acknowledged_text(incident, role))
+
+    return ingest, acknowledgements_of(live.site, acknowledged)
+
+
+def _remount(port: WatchPort, live: LiveWatch, site: Site) -> None:
+    del site
+    port.mount(*_served(live))
+
+
+def _when_hung_up(reloader: Reloader) -> None:
+    """Read the site again on SIGHUP; the tick under way is not disturbed."""
+    with suppress(ValueError):  # not the main thread: whoever runs us asks the watch itself
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reloader.ask, name="reload").start())
 
 
 def _well(live: LiveWatch, clock: Clock) -> bool:

@@ -20,6 +20,7 @@ _VERBS: Final = {
     "init": "a new site: from a drawn line, or from what is heard at a broker",
     "listen": "print each message, what it became, or why not",
     "run": "watch for real, until told to stop",
+    "reload": "let a running watch read its site again",
     "replay": "recordings or a store to incidents",
     "simulate": "a scene to a recording and its truth",
     "score": "a store against the truth: Pd, nuisance rate, location, latency, with intervals",

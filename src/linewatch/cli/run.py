@@ -1,6 +1,7 @@
 """Watch a site for real: its sources in, incidents into the store, notifiers told."""
 
 import argparse
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -60,14 +61,25 @@ def run(args: argparse.Namespace) -> int:
         heartbeat=args.heartbeat,
         heartbeat_s=args.heartbeat_every,
     )
-    if args.no_console or args.json:
-        beside: AbstractContextManager[None] = nullcontext()
-    else:
-        settings = ConsoleSettings(
-            host=args.host, port=args.console_port, tls_certificate=args.tls_certificate, tls_key=args.tls_key
+    with _console(args, store) as start_console_anew:
+        watch(
+            site,
+            store,
+            around,
+            (lambda _: None) if args.json else (lambda text: print(text, flush=True)),
+            show,
+            again=lambda: load_site(args.site),
+            after_change=lambda _: start_console_anew(),
         )
-        # A console that cannot be kept up has said why; the watch goes on without it.
-        beside = console_beside(args.site, store, settings, lambda _: None)
-    with beside:
-        watch(site, store, around, (lambda _: None) if args.json else (lambda text: print(text, flush=True)), show)
     return 0
+
+
+def _console(args: argparse.Namespace, store: Path) -> AbstractContextManager[Callable[[], None]]:
+    """A console beside the watch, where one is wanted; what it gives starts it anew."""
+    if args.no_console or args.json:
+        return nullcontext(lambda: None)
+    settings = ConsoleSettings(
+        host=args.host, port=args.console_port, tls_certificate=args.tls_certificate, tls_key=args.tls_key
+    )
+    # A console that cannot be kept up has said why; the watch goes on without it.
+    return console_beside(args.site, store, settings, lambda _: None)

@@ -251,6 +251,12 @@ class Journal:
             add_checkpoint(batch, wall_ns, self._signer)
         self._write(batch)
 
+    def renew(self, identity: Identity) -> None:
+        """Go on under another site or other settings: a mark in the record chain, as a new start would leave it."""
+        batch = self._batch()
+        self._resume(batch, identity, "note", self._reader.meta())
+        self._write(batch)
+
     def close(self) -> None:
         """Mark an orderly end, sign a last checkpoint, let go of the files. An unfinished tick is left out."""
         try:

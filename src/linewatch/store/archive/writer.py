@@ -75,6 +75,10 @@ class ArchiveWriter:
         """Rows that no file holds yet."""
         return self._rows
 
+    def moved(self, where: Whereabouts) -> None:
+        """Sensors stand elsewhere from now on; lines and sections do not."""
+        self._where = where
+
     def begin(self, tick: Tick) -> None:
         """Cut what is due before anything of this tick is journalled.
 
