@@ -1,49 +1,33 @@
 """The entry point `cot`: positions and emergencies of own people as a source of a site."""
 
-import ipaddress
-import re
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from linewatch.errors import InputError, Problem, SiteError
+from linewatch.errors import Problem, SiteError
 from linewatch.plugins import Card
-from linewatch.protocols.cot_link import address_of, server_context, tls_context
 from linewatch.site.model import Site
 from linewatch.sources.cot._reading import Device, Reader
-from linewatch.sources.cot.source import Address, CotSource
+from linewatch.sources.cot.source import CotSource
+from linewatch.sources.message_address import SHA256, DoorSettings, message_door
+from linewatch.sources.message_door import Address
 from linewatch.sources.own_people import MOST_COUNT
 
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _WHERE: Final = "source 'cot'"
 
 
-class CotSettings(msgspec.Struct, frozen=True):
+class CotSettings(DoorSettings, frozen=True, kw_only=True):
     """Keys of a `[[source]]` table with `plugin = "cot"`."""
 
-    listen: str = ""
-    """`udp://`, `tcp://` or `tls://`, address and port that devices send to; a multicast group is joined."""
-    connect: str = ""
-    """Or `tcp://` or `tls://`, host and port of a TAK server."""
     device: tuple[Device, ...] = ()
     """Devices of own people."""
     server_vouches: bool = False
     """Your word for it that the server lets each device speak for itself alone; needs `connect` by TLS."""
-    authority: str = ""
-    """File of certificate authorities (PEM) that devices, or the server, must be known to."""
-    certificate: str = ""
-    """File of our own certificate (PEM)."""
-    private_key: str = ""
-    """Its key (PEM), as a reference."""
     name: str = "cot"
     """Names the source."""
     lateness_s: float = 0.25
     """How long records wait for order, 0 to 0.5."""
     oldest_s: float = 300.0
     """Positions stamped longer before their arrival than this are refused."""
-    private_network: bool = False
-    """Neither datagrams nor plain streams carry proof: taking them beyond this machine needs this word for it."""
 
 
 card: Final = Card(
@@ -61,7 +45,7 @@ settings_type: Final = CotSettings
 
 def build(site: Site, settings: CotSettings, folder: Path) -> CotSource:
     """The source, not yet listening. Raises `SiteError`."""
-    address, problems = _address(settings)
+    address, tls, problems = message_door(_WHERE, settings, folder)
     problems += _device_problems(settings, address)
     if not any(line.coordinates_deg for line in site.lines):
         problems.append(Problem("site.toml", "line geometry", "no geography", "a geometry file, as CoT tells places"))
@@ -70,55 +54,11 @@ def build(site: Site, settings: CotSettings, folder: Path) -> CotSource:
         for key, low, most in (("lateness_s", 0.0, 0.5), ("oldest_s", 1.0, 86_400.0))
         if not low <= getattr(settings, key) <= most
     ]
-    tls = None
-    if address.scheme == "tls":
-        authority, certificate = (str(folder / name) if name else "" for name in _files(settings))
-        try:
-            make = tls_context if address.is_server else server_context
-            tls = make(authority, certificate, settings.private_key)
-        except InputError as error:
-            found, _, allowed = str(error).partition("; allowed: ")
-            problems.append(Problem("site.toml", _WHERE, found, allowed))
     if problems:
         raise SiteError(problems)
     devices = {device.uid: device for device in settings.device}
     reader = Reader(site, devices, settings.oldest_s, vouched=settings.server_vouches)
     return CotSource(site, settings.name, address, reader, tls, lateness_s=settings.lateness_s)
-
-
-def _files(settings: CotSettings) -> tuple[str, str]:
-    return settings.authority, settings.certificate
-
-
-def _address(settings: CotSettings) -> tuple[Address, list[Problem]]:
-    nowhere = Address("udp", "127.0.0.1", 0, is_server=False)
-    if bool(settings.listen) == bool(settings.connect):
-        found = "both" if settings.listen else "neither"
-        return nowhere, [Problem("site.toml", f"{_WHERE} listen, connect", found, "one of them")]
-    key = "connect" if settings.connect else "listen"
-    url = settings.connect or settings.listen
-    try:
-        scheme, host, port = address_of(url if not url.endswith(":0") else url[:-1] + "1")
-    except InputError as error:
-        found, _, allowed = str(error).removeprefix("url: found ").partition("; allowed: ")
-        return nowhere, [Problem("site.toml", f"{_WHERE} {key}", found, allowed)]
-    address = Address(scheme, host, 0 if url.endswith(":0") else port, is_server=bool(settings.connect))
-    if address.is_server:
-        allowed = "tcp:// or tls:// (datagrams come by listen)"
-        return address, [Problem("site.toml", f"{_WHERE} connect", repr(url), allowed)] if scheme == "udp" else []
-    try:
-        here = ipaddress.IPv4Address(host)
-    except ValueError:
-        return address, [Problem("site.toml", f"{_WHERE} listen", repr(url), "an IPv4 address")]
-    if here.is_multicast and scheme != "udp":
-        return address, [Problem("site.toml", f"{_WHERE} listen", repr(url), "udp:// for a multicast group")]
-    if scheme != "tls" and not here.is_loopback and not settings.private_network:
-        allowed = "an address of this machine alone, tls://, or private_network = true"
-        return address, [Problem("site.toml", f"{_WHERE} listen", repr(url), allowed)]
-    if scheme == "tls" and not (settings.authority and settings.certificate and settings.private_key):
-        allowed = "authority, certificate and private_key beside tls://"
-        return address, [Problem("site.toml", f"{_WHERE} listen", repr(url), allowed)]
-    return address, []
 
 
 def _device_problems(settings: CotSettings, address: Address) -> list[Problem]:
@@ -133,7 +73,7 @@ def _device_problems(settings: CotSettings, address: Address) -> list[Problem]:
             problems.append(Problem("site.toml", f"{where}.uid", repr(device.uid[:60]), "a uid of its own"))
         if not 1 <= device.count <= MOST_COUNT:
             problems.append(Problem("site.toml", f"{where}.count", str(device.count), f"1 to {MOST_COUNT}"))
-        if device.certificate and not _SHA256.fullmatch(device.certificate):
+        if device.certificate and not SHA256.fullmatch(device.certificate):
             allowed = "SHA-256 of its certificate, 64 hexadecimal digits in lower case"
             problems.append(Problem("site.toml", f"{where}.certificate", repr(device.certificate[:70]), allowed))
         if device.certificate and (address.is_server or address.scheme != "tls"):
