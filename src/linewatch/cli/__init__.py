@@ -34,6 +34,7 @@ _VERBS: Final = {
     "backup": "copy a store while it is written",
     "restore": "a store out of a copy",
     "migrate": "bring an older version's store to the schema of this one",
+    "cluster": "the same steps on a distributed engine",
     "standby": "follow another machine's journal, ready to take over",
     "takeover": "make a standby the store that is written",
     "walktest": "score a walk test against a store: found, with its interval; measured coverage",

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from linewatch.clock import WallClock, monotonic_s
 from linewatch.errors import DeliveryError, InputError
 
 REST_PORT: Final = 18081
@@ -96,11 +96,11 @@ class Standalone:
 
     def wait_for_slots(self, slots: int) -> None:
         """Return once so many slots are there. Raises `DeliveryError` where they do not come."""
-        end_s = time.monotonic() + _START_S
+        end_s = monotonic_s() + _START_S
         while (self.rest("/overview") or {}).get("slots-total", 0) < slots:
-            if time.monotonic() > end_s:
+            if monotonic_s() > end_s:
                 raise DeliveryError(f"{self.folder}/logs: found no {slots} slots within {_START_S:g} s")
-            time.sleep(0.1)
+            pause(0.1)
 
     def stop(self) -> None:
         """End every process of this cluster and whatever they have started."""
@@ -143,6 +143,27 @@ class Standalone:
         """The newest job of the cluster, as its job manager tells of it."""
         jobs = (self.rest("/jobs/overview") or {}).get("jobs", [])
         return max(jobs, key=lambda job: job["start-time"], default=None)
+
+    def stop_job(self, job: str, patience_s: float = 60.0) -> str:
+        """Stop a job with a savepoint; where that lies. Raises `DeliveryError` where it does not come about."""
+        body = {"drain": False, "targetDirectory": (self.folder / "savepoints").absolute().as_uri()}
+        asked = self.rest(f"/jobs/{job}/stop", body) or {}
+        end_s = monotonic_s() + patience_s
+        while monotonic_s() < end_s and "request-id" in asked:
+            told = self.rest(f"/jobs/{job}/savepoints/{asked['request-id']}") or {}
+            if told.get("status", {}).get("id") == "COMPLETED":
+                done = told["operation"]
+                if "location" in done:
+                    return str(done["location"])
+                raise DeliveryError(f"savepoint of job {job}: {_last_words(done['failure-cause']['stack-trace'])}")
+            pause(0.1)
+        raise DeliveryError(f"savepoint of job {job}: found none within {patience_s:g} s; its checkpoints stand")
+
+    def newest_state(self) -> str | None:
+        """Where the newest savepoint or checkpoint of any job of this folder lies; None where there is none."""
+        marks = [*self.folder.glob("savepoints/*/_metadata"), *self.folder.glob("checkpoints/*/chk-*/_metadata")]
+        newest = max(marks, key=lambda mark: mark.stat().st_mtime_ns, default=None)
+        return None if newest is None else newest.parent.absolute().as_uri()
 
     def why(self, job: str) -> str:
         """The first line of what a job failed with last."""
@@ -205,29 +226,36 @@ class Standalone:
 
 def flink_home(python: Path) -> Path:
     """Where the engine lies in the environment of this Python. Raises `InputError` where it has none."""
-    command = [str(python), "-c", "import pyflink, pathlib; print(pathlib.Path(pyflink.__file__).parent)"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - named by the user
-    except OSError as error:
-        raise InputError(f"--python: found {python} ({error.strerror}); allowed: a Python with apache-flink") from error
+    done = _asked(python, "import pyflink, pathlib; print(pathlib.Path(pyflink.__file__).parent)")
     if done.returncode:
-        raise InputError(
-            f"--python: found {python} without apache-flink; allowed: one that has it (see docs/cluster.md)"
-        )
+        raise InputError(f"--python: found {python} without apache-flink; allowed: one with it (see docs/cluster.md)")
     return Path(done.stdout.strip())
+
+
+def pause(seconds: float) -> None:
+    """Wait a moment."""
+    clock = WallClock()
+    clock.wait_until_ns(clock.now_ns() + round(seconds * 1e9))
 
 
 def versions_in(python: Path) -> dict[str, str]:
     """Versions of what decides bytes, as a worker with this Python has them. Raises `InputError`."""
-    words = "import json, linewatch.app.cluster.plan as plan; print(json.dumps(plan.versions_here()))"
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
-    done = subprocess.run(  # noqa: S603 - named by the user
-        [str(python), "-c", words], capture_output=True, text=True, check=False, env=environment
-    )
+    done = _asked(python, "import json, linewatch.app.cluster.plan as plan; print(json.dumps(plan.versions_here()))")
     if done.returncode:
         raise InputError(f"--python: found {python} without what Linewatch needs ({_last_words(done.stderr)})")
     found: dict[str, str] = json.loads(done.stdout)
     return found
+
+
+def _asked(python: Path, words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    command = [str(python), "-c", words]
+    try:
+        return subprocess.run(  # noqa: S603 - named by the user
+            command, capture_output=True, text=True, check=False, env=environment
+        )
+    except OSError as error:
+        raise InputError(f"--python: found {python} ({error.strerror}); allowed: a Python with apache-flink") from error
 
 
 def children(pid: int) -> list[int]:
