@@ -21,7 +21,13 @@ from linewatch.sources.mqtt.mapping import Mapper, load_map
 from tests.brokers import Talker, broker, free_port, until
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = {"mqtt": "source-mqtt.md", "http": "source-http.md", "cot": "source-cot.md"}
+PAGES = {
+    "mqtt": "source-mqtt.md",
+    "http": "source-http.md",
+    "cot": "source-cot.md",
+    "nmea": "source-nmea.md",
+    "csv": "source-csv.md",
+}
 
 
 def blocks(page: str, language: str = "toml") -> list[str]:

@@ -1,6 +1,6 @@
 """A door for messages: datagrams, streams of devices that connect, or a link to a server; in a thread of its own.
 
-A stream is cut into messages by its owner's rule. What has no end, says nothing for too long, or comes by too many links
+A stream is cut into messages by its owner's rule. What has no end, is silent for too long, or comes by too many links
 is closed and told. A server that is not there is tried again, later and later.
 """
 

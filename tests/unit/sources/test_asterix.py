@@ -16,9 +16,10 @@ from linewatch.ports import Item
 from linewatch.records import Detections, Health
 from linewatch.site.model import Site, SourceSpec
 from linewatch.site.sensor import Sensor
-from linewatch.sources.asterix._reading import read_datagram, time_of_day_ns
+from linewatch.sources.asterix._reading import read_datagram
 from linewatch.sources.asterix.source import AsterixSource
 from linewatch.sources.build import build_source
+from linewatch.sources.time_of_day import time_of_day_ns
 from tests.unit.notify.made import site, until
 
 DAY_NS = 86_400 * 10**9

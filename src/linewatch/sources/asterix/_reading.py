@@ -15,8 +15,6 @@ CATEGORIES: Final = (15, 34, 48, 62)
 MOST_BYTES: Final = 65_507
 """Longest datagram."""
 _NM_M: Final = 1852.0
-_S_PER_DAY: Final = 86_400.0
-_NS_PER_S: Final = 1_000_000_000
 
 
 class Plot(NamedTuple):
@@ -75,14 +73,6 @@ def read_datagram(raw: bytes) -> Datagram:
             continue
         plots += [_plot(category, record) for record in records]
     return Datagram(tuple(plots), passed_over, tuple(faults))
-
-
-def time_of_day_ns(day_s: float, received_ns: int) -> int:
-    """The moment at this time of day that is nearest to when it came: right across midnight, too."""
-    day_ns = round(_S_PER_DAY * _NS_PER_S)
-    midnight_ns = received_ns // day_ns * day_ns
-    at_ns = midnight_ns + round(day_s * _NS_PER_S)
-    return min((at_ns - day_ns, at_ns, at_ns + day_ns), key=lambda t: abs(t - received_ns))
 
 
 @cache

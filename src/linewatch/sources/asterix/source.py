@@ -1,13 +1,10 @@
 """Datagrams of ground radars: a UDP socket in a thread of its own, for one address or a multicast group."""
 
 import contextlib
-import ipaddress
 import math
-import socket
-import struct
 import threading
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from linewatch.clock import Clock, WallClock
 from linewatch.errors import InputError
@@ -18,9 +15,14 @@ from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
 from linewatch.site.vertices import WGS84
 from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of
-from linewatch.sources.asterix._reading import Plot, read_datagram, time_of_day_ns
+from linewatch.sources.asterix._reading import Plot, read_datagram
+from linewatch.sources.datagram_door import datagram_socket
 from linewatch.sources.ephemeral import EphemeralSource
 from linewatch.sources.ground import FAR_M, detection_at
+from linewatch.sources.time_of_day import time_of_day_ns
+
+if TYPE_CHECKING:
+    import socket
 
 _WAIT_S: Final = 0.25
 _PROBABILITY: Final = 0.8
@@ -62,15 +64,8 @@ class AsterixSource(EphemeralSource):
         """Listen. Raises `InputError` where the address cannot be taken."""
         host, port = self.address
         try:
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket = datagram_socket(host, port)
             self._socket.settimeout(_WAIT_S)
-            if ipaddress.ip_address(host).is_multicast:
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                self._socket.bind((host, port))
-                group = struct.pack("4s4s", socket.inet_aton(host), socket.inet_aton("0.0.0.0"))  # noqa: S104 - joins on all
-                self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
-            else:
-                self._socket.bind((host, port))
         except OSError as error:
             raise InputError(f"{self.name}: listen: {error}; allowed: an address that is free here") from error
         self.address = self._socket.getsockname()[:2]

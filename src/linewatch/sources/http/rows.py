@@ -181,7 +181,7 @@ def schema() -> dict[str, Any]:
 
 def item_of(row: Row, rights: Rights, site: Site, now_ns: int, oldest_s: float) -> Item:
     """What a row becomes. Raises `InputError` with the reason where it may not, or makes no sense."""
-    time_ns, wrong = event_time_ns(_stamp_ns(row.time), now_ns, oldest_s)
+    time_ns, wrong = event_time_ns(stamp_ns(row.time), now_ns, oldest_s)
     if time_ns < 0:
         raise InputError(f"time: {wrong}")
     match row:
@@ -298,7 +298,8 @@ def _weather(row: WeatherRow, rights: Rights, site: Site, time_ns: int) -> Weath
     return quantise(Weather(line=line_id, from_m=from_m, to_m=to_m, time_ns=time_ns, wet=row.wet, **values))
 
 
-def _stamp_ns(time: str | float | None) -> int | None:
+def stamp_ns(time: str | float | None) -> int | None:
+    """The time of a row, in UTC nanoseconds since 1970; None where it says none. Raises `InputError`."""
     if time is None:
         return None
     try:
