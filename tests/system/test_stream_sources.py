@@ -23,6 +23,7 @@ from linewatch.sources.recording import find_recordings
 from linewatch.sources.recording._mseed_files import files_of, scan_file
 from tests.brokers import free_port, until
 from tests.das_files import write_das
+from tests.rtsp_server import rtsp_server, walker, write_clip
 from tests.seedlink_server import SeedLinkServer, records_of, seedlink_server
 from tests.system.bench import fence
 from tests.system.test_source_pages import DOCS, Watching, blocks
@@ -30,7 +31,7 @@ from tests.system.test_source_pages import DOCS, Watching, blocks
 if TYPE_CHECKING:
     from linewatch.ports import Item
 
-PAGES = {"das": "source-das.md", "seedlink": "source-seedlink.md"}
+PAGES = {"das": "source-das.md", "seedlink": "source-seedlink.md", "video": "source-video.md"}
 S = 10**9
 
 
@@ -38,9 +39,20 @@ S = 10**9
 def test_the_site_of_a_page_has_no_problem_and_its_source_is_the_one_the_card_names(
     plugin: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "site.toml").write_text(blocks(PAGES[plugin])[0], encoding="utf-8")
+    write_site(tmp_path, PAGES[plugin])
     assert check_site(tmp_path, {"sources": list(PAGES), "notifiers": []}).problems == ()
     assert load("sources", plugin).card.docs == f"docs/{PAGES[plugin]}"
+
+
+def write_site(folder: Path, page: str, *changes: tuple[str, str]) -> None:
+    """The site of a page, with what else the page has for it."""
+    text = blocks(page)[0]
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    (folder / "site.toml").write_text(text, encoding="utf-8")
+    for raw in re.findall(r"```json\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL):
+        (folder / "line.geojson").write_text(raw, encoding="utf-8")
 
 
 def walk(folder: Path) -> tuple[np.ndarray, float]:
@@ -137,6 +149,21 @@ def test_the_publisher_of_the_page_is_heard(tmp_path: Path) -> None:
         source.close()
         publisher.wait(10.0)
     assert all(isinstance(item, Block) and item.samples.shape[1] == 96 for item in given)
+
+
+def test_somebody_who_walks_past_a_camera_becomes_an_incident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAM_1_PASSWORD", "p" * 12)
+    write_clip(tmp_path / "cam.mp4", walker(75))
+    with rtsp_server(tmp_path) as server:
+        at_once = "[settings.incident]\nunsure_s = 0.0\n\n[settings.video]"
+        address = ("rtsp://127.0.0.1:8554/cam-1", server.url("cam.mp4"))
+        write_site(tmp_path, PAGES["video"], address, ("[settings.video]", at_once))
+        watching = Watching(tmp_path)
+        try:
+            until(lambda: watching.incidents, 20.0, "an incident")
+        finally:
+            watching.close()
+    assert watching.incidents[0].sensors == ("cam-1",)
 
 
 def feed_in_time(server: SeedLinkServer, samples: np.ndarray, rate_hz: float) -> None:

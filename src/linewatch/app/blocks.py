@@ -1,12 +1,16 @@
 """Samples at the door: what the site can place, in order, with pieces that continue each other put together."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from linewatch.records import Block
 from linewatch.site.model import Site
+
+MOST_PIXELS: Final = 16_777_216
+"""Most pixels of a camera's picture."""
 
 
 def admit_blocks(blocks: Sequence[Block], site: Site, refuse: Callable[[str, str, int], None]) -> tuple[Block, ...]:
@@ -21,7 +25,9 @@ def _sound(block: Block, site: Site, refuse: Callable[[str, str, int], None]) ->
     if not site.has_sensor(block.sensor):
         refuse(block.sensor, "samples of a sensor that is not in the site", 1)
         return False
-    channels = site.sensor(block.sensor).channels or 1
+    sensor = site.sensor(block.sensor)
+    # A camera has as many channels as its pictures have pixels, and the site does not say how many these are.
+    channels = MOST_PIXELS if sensor.kind == "camera" else sensor.channels or 1
     if block.first_channel < 0 or block.first_channel + block.n_channels > channels:
         last = block.first_channel + block.n_channels - 1
         refuse(block.sensor, f"channels {block.first_channel} to {last} of a sensor that has {channels}", 1)
