@@ -8,6 +8,7 @@ from linewatch.detect.pir import PirStep
 from linewatch.detect.street import MovingSourceStep
 from linewatch.detect.vibration import VibrationSettings, VibrationStep
 from linewatch.detect.video import VideoStep
+from linewatch.detect.walking import WalkingStep
 from linewatch.health.camera import CameraHealthStep
 from linewatch.health.channels import ChannelHealthStep
 from linewatch.ports import AnyStep
@@ -25,15 +26,17 @@ def steps_for(site: Site, sensor: Sensor, settings: Settings) -> tuple[AnyStep, 
 def detectors_for(site: Site, sensor: Sensor, settings: Settings) -> tuple[AnyStep, ...]:
     """The detectors of one sensor, the first of them under the sensor's own id.
 
-    A fence cable tells acts, a buried fibre only that it was disturbed; with `roads.watched` it also looks for vehicles
-    that drive along it. Whatever has no detector of its own is listened to as vibration.
+    A fence cable tells acts, a buried fibre that it was disturbed and that somebody walks there; with `roads.watched`
+    it also looks for vehicles that drive along it. Whatever has no detector of its own is listened to as vibration.
     """
     sections = _of_sections(site, sensor, settings)
     match sensor.kind:
         case "fibre_vibration":
             return (ClassifyStep(sensor, settings.vibration, settings.classify, sections=sections),)
-        case "fibre_das" if settings.roads.watched:
-            return (VibrationStep(sensor, settings.vibration, sections), MovingSourceStep(sensor, settings.roads.slant))
+        case "fibre_das":
+            walking = (WalkingStep(sensor, settings.walking),) if settings.walking.watched else ()
+            roads = (MovingSourceStep(sensor, settings.roads.slant),) if settings.roads.watched else ()
+            return (VibrationStep(sensor, settings.vibration, sections), *walking, *roads)
         case "geophone":
             return (GeophoneStep(sensor, settings.geophone),)
         case "pir":

@@ -12,7 +12,7 @@ _BEYOND: Final = ("track", "health", "incident", "desk", "evidence")
 
 def feels_as(before: Pipeline, after: Pipeline, key: str) -> bool:
     """Whether the detector of this key hears the same sensor by the same rules in both."""
-    name = key.removesuffix("/moving").removesuffix("/health")
+    name = key.removesuffix("/moving").removesuffix("/walking").removesuffix("/health")
     if not (before.site.has_sensor(name) and after.site.has_sensor(name)):
         return False
     one, other = (msgspec.structs.replace(each.site.sensor(name), view_url=None) for each in (before, after))

@@ -101,7 +101,7 @@ class Pipeline:
         steps = {
             step.key: step
             for key in raw
-            for step in self.detectors(key.removesuffix("/moving").removesuffix("/health"))
+            for step in self.detectors(key.removesuffix("/moving").removesuffix("/walking").removesuffix("/health"))
         }
         return {key: thaw(data, steps[key].state_type) for key, data in raw.items()}
 

@@ -13,6 +13,7 @@ from linewatch.detect.pir import PirSettings
 from linewatch.detect.street import RoadSettings
 from linewatch.detect.vibration import BY_SECTION, VibrationSettings
 from linewatch.detect.video import VideoSettings
+from linewatch.detect.walking import WalkingSettings
 from linewatch.errors import Problem, SiteError
 from linewatch.evidence.settings import EvidenceSettings
 from linewatch.health.camera import CameraHealthSettings
@@ -45,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Detectors of fibres and fence cables."""
     classify: ClassifySettings = ClassifySettings()
     """What fence cables tell acts apart by."""
+    walking: WalkingSettings = WalkingSettings()
+    """Footsteps beside fibres."""
     roads: RoadSettings = RoadSettings()
     """Vehicles along fibres."""
     geophone: GeophoneSettings = GeophoneSettings()

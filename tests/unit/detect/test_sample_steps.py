@@ -16,6 +16,7 @@ from linewatch.detect.geophone import GeophoneStep
 from linewatch.detect.link import LinkStep
 from linewatch.detect.pir import PirStep
 from linewatch.detect.vibration import VibrationSettings
+from linewatch.detect.walking import WalkingStep
 from linewatch.ports import AnyStep
 from linewatch.records import Block, Detections, Health, Record, Tick, canonical_bytes
 from linewatch.records.state import freeze, thaw
@@ -64,6 +65,20 @@ def fence(seed: int) -> NDArray[np.float32]:
     return rows.astype(np.float32)
 
 
+FIBRE = Sensor(id="s", kind="fibre_das", line="main", from_m=0.0, to_m=120.0, channels=12)
+
+
+def fibre(seed: int) -> NDArray[np.float32]:
+    """Twelve seconds at 200 Hz of twelve channels: noise, and steps beside the sixth from the fifth second on."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(0, 1, (2400, 12))
+    t = np.arange(len(rows)) / 200.0
+    for at in np.arange(5.0, 12.0, 0.52):
+        after = np.maximum(t - at, 0.0)
+        rows[:, 6] += 8 * np.exp(-after / 0.04) * np.sin(2 * np.pi * 24 * after)
+    return rows.astype(np.float32)
+
+
 def vibration(sensor: Sensor) -> ClassifyStep:
     return ClassifyStep(sensor, VibrationSettings())
 
@@ -72,6 +87,7 @@ CASES: dict[str, tuple[Callable[[], AnyStep], Callable[[int], NDArray[np.float32
     "geophone": (lambda: GeophoneStep(Sensor(kind="geophone", **POINT)), footsteps, 500.0),
     "pir": (lambda: PirStep(Sensor(kind="pir", **POINT)), passage, 100.0),
     "link": (lambda: LinkStep(Sensor(kind="radio_link", **POINT)), links, 10.0),
+    "walking": (lambda: WalkingStep(FIBRE), fibre, 200.0),
     "classify": (lambda: vibration(CABLE), fence, 250.0),
 }
 EACH = pytest.mark.parametrize("case", CASES)
