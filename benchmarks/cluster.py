@@ -141,10 +141,11 @@ class Killer(threading.Thread):
         self.cluster, self.job, self.seeds = cluster, job, seeds
         self.plan, self.apart_s = plan, apart_s
         self.kills: list[tuple[str, int]] = []
-        self.stopped = threading.Event()
+        self.begun, self.stopped = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        """One kill after the other."""
+        """One kill after the other, once the first decision is there."""
+        self.begun.wait()
         for role in self.plan:
             if self.stopped.wait(self.apart_s):
                 return
@@ -205,10 +206,15 @@ def killed(bench: Bench, opened: Callable[[], list[Recording]], alone: Path, pla
             opened,
             out=out,
             speed=speed,
-            on_decided=lambda _, sent, heard: seen.append((sent, heard)),
+            on_decided=lambda _, sent, heard: (killer.begun.set(), seen.append((sent, heard)))[1],
+            patience_s=120.0,
         )
+    except BaseException:
+        print(f"kills: {killer.kills} {cluster.job()} {cluster.why(killer.job)}", flush=True)
+        raise
     finally:
         killer.stopped.set()
+        killer.begun.set()
         killer.join()
         cluster.stop()
     worst: dict[str, float] = {}

@@ -1,7 +1,11 @@
-"""The same steps on a distributed engine: `plan` a run, `submit` it, tell its `status`, `stop` it."""
+"""The same steps on a distributed engine: `plan` a run, `submit` it, tell its `status`, `stop` it.
+
+`relay` carries a run's frames over a bus, where site and cluster share no folder: one on each side, until it is ended.
+"""
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 import msgspec
@@ -17,7 +21,7 @@ from linewatch.sources.recording import find_recordings
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
-    parser.add_argument("does", choices=("plan", "submit", "status", "stop"), help="what to do")
+    parser.add_argument("does", choices=("plan", "submit", "status", "stop", "relay"), help="what to do")
     parser.add_argument("site", help="folder with site.toml, the file itself, or 'reference'")
     parser.add_argument("recordings", nargs="*", metavar="REC", help="submit: a recording.toml, or a folder of them")
     parser.add_argument("--run", type=Path, default=Path("cluster"), metavar="DIR", help="folder of the run")
@@ -34,12 +38,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spare", type=int, default=0, help="submit: task managers that wait, warm")
     parser.add_argument("--execution", choices=("process", "thread"), default="process", help="submit: how Python runs")
     parser.add_argument("--speed", type=float, metavar="N", help="submit: pace; 1 as it happened")
+    parser.add_argument("--bus", default=os.environ.get("LINEWATCH_BUS"), help="relay: URL of a NATS server")
+    parser.add_argument("--side", choices=("site", "cluster"), help="relay: which side this is")
     parser.add_argument("--until", metavar="TIME", help="submit: go on in silence until this time (ISO 8601, UTC)")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 done; of `status`: 1 where the job is not running."""
-    return {"plan": _plan, "submit": _submit, "status": _status, "stop": _stop}[args.does](args)
+    return {"plan": _plan, "submit": _submit, "status": _status, "stop": _stop, "relay": _relay}[args.does](args)
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -101,3 +107,21 @@ def _stop(args: argparse.Namespace) -> int:
     else:
         print(f"stopped; savepoint {savepoint}" if savepoint else "stopped; no job was running")
     return 0
+
+
+def _relay(args: argparse.Namespace) -> int:
+    if not args.bus:
+        raise InputError("--bus: found nothing; allowed: a URL like nats://127.0.0.1:4222 (or LINEWATCH_BUS)")
+    if args.side is None:
+        raise InputError("--side: found nothing; allowed: site, cluster")
+    # Only here, so that no other verb needs the client of the bus.
+    from linewatch.app.cluster.relaying import relay_until_ended  # noqa: PLC0415
+
+    sent, received = relay_until_ended(args.run, args.bus, at_site=args.side == "site", say=_say)
+    told = {"sent": [sent.frames, sent.breaks], "received": [received.frames, received.breaks]}
+    print(msgspec.json.encode(told).decode() if args.json else f"frames and breaks: {told}")
+    return 0
+
+
+def _say(words: str) -> None:
+    print(f"linewatch cluster: {words}", file=sys.stderr, flush=True)

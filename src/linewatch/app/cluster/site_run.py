@@ -29,6 +29,8 @@ from linewatch.site.model import Site
 
 AHEAD: Final = 2_000
 """Ticks that may be shipped before the decision on the first of them has come back."""
+REMEMBERED: Final = 240
+"""Decisions that are kept after their commit, so that those that come again can be compared."""
 _POLL_S: Final = 0.005
 
 
@@ -88,7 +90,7 @@ class Told(Pipeline):
         """What was decided elsewhere on these inputs."""
         raw = self._log.get(tick.index)
         assert raw is not None
-        self._log.forget(tick.index)
+        self._log.forget(tick.index - REMEMBERED)
         return states, tuple(from_bytes(each) for each in msgspec.msgpack.decode(raw, type=Decided).records)
 
     def initial(self) -> States:
