@@ -119,6 +119,20 @@ def test_a_row_by_http_becomes_an_incident(tokens: str, tmp_path: Path) -> None:
     assert watching.incidents[0].sensors == ("gate-1",)
 
 
+def cry(kind: str, word: str) -> CotEvent:
+    now_ns = time.time_ns()
+    return CotEvent(
+        uid="ANDROID-3f2a-9-1-1",
+        type=kind,
+        time_ns=now_ns,
+        start_ns=now_ns,
+        stale_ns=now_ns + 60 * 10**9,
+        lat=52.705,
+        lon=23.515,
+        emergency=word,
+    )
+
+
 def test_an_emergency_by_datagram_becomes_distress_and_taking_it_back_does_not_end_it(tmp_path: Path) -> None:
     lay_out(tmp_path, "source-cot.md")
     port = free_port()
@@ -127,21 +141,13 @@ def test_an_emergency_by_datagram_becomes_distress_and_taking_it_back_does_not_e
     watching = Watching(tmp_path)
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            for kind, word in (("b-a-o-tbl", "911 Alert"), ("b-a-o-can", "cancel")):
-                now_ns = time.time_ns()
-                cry = CotEvent(
-                    uid="ANDROID-3f2a-9-1-1",
-                    type=kind,
-                    time_ns=now_ns,
-                    start_ns=now_ns,
-                    stale_ns=now_ns + 60 * 10**9,
-                    lat=52.705,
-                    lon=23.515,
-                    emergency=word,
-                )
-                known = len(watching.incidents)
-                sock.sendto(to_xml(cry), ("127.0.0.1", port))
-                until(lambda known=known: len(watching.incidents) > known, 5.0, "an incident")
+            for kind, word, state in (("b-a-o-tbl", "911 Alert", "raised"), ("b-a-o-can", "cancel", "returned")):
+
+                def told(kind: str = kind, word: str = word, state: str = state) -> bool:
+                    sock.sendto(to_xml(cry(kind, word)), ("127.0.0.1", port))
+                    return any(incident.state == state for incident in watching.incidents)
+
+                until(told, 10.0, state)
     finally:
         watching.close()
     raised, returned = watching.incidents[0], watching.incidents[-1]

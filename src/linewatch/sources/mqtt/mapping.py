@@ -5,6 +5,7 @@ such as `after.camera` or `rxInfo.0.rssi` leads into the JSON; the empty path is
 message is no JSON). A text such as `{device}/{after.label}` is filled in from parts of the topic and from paths.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -12,102 +13,20 @@ from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from linewatch.errors import InputError
 from linewatch.protocols.meshtastic import read_envelope
-from linewatch.records.health import Condition, Severity
 from linewatch.records.vocabulary import Mover
+from linewatch.sources.mqtt.language import Map, Rule, WeatherField, When
 
 MOST_BYTES: Final = 262_144
 """Longest message that is looked into."""
-Gives = Literal["detection", "health", "nothing"]
 _PART: Final = re.compile(r"\{(\w+)(#?)\}|(\+)|(#)|([^{}+#]+)")
 _SLOT: Final = re.compile(r"\{([^{}]*)\}")
 _MISSING: Final = object()
-
-
-class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A condition on the message. A path that leads nowhere does not hold."""
-
-    path: str = ""
-    """Where to look."""
-    equals: Any = None
-    """It is this."""
-    one_of: tuple[Any, ...] = ()
-    """Or one of these."""
-    above: float | None = None
-    """Or a number above this."""
-    below: float | None = None
-    """Or a number below this."""
-    contains: str = ""
-    """Or a text that contains this."""
-    absent: bool = False
-    """It is not there, is null, false or empty."""
-
-
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one kind of message becomes."""
-
-    topic: str
-    """Pattern: `{name}` is one level, `{name#}` one or more, `+` and `#` as in MQTT; `{base}` is the map's own."""
-    gives: Gives
-    """A detection, a finding, or (known and of no interest) nothing."""
-    address: str = "{device}"
-    """Text that names the device: the key of `sensors` in the site."""
-    payload: Literal["json", "meshtastic"] = "json"
-    """How the message is read."""
-    when: tuple[When, ...] = ()
-    """Conditions, all of which must hold."""
-    rise: str = ""
-    """Path: holds only when what stands there is true and was not so in the device's message before."""
-    time: str = ""
-    """Path of the time at which it happened; empty or missing: when it came."""
-    time_unit: Literal["s", "ms", "iso"] = "s"
-    """Its form."""
-    id: str = ""
-    """Text that names the message: a second one of this name is a duplicate."""
-    probability: float = 0.95
-    """Probability that a detection is real ..."""
-    probability_at: str = ""
-    """... or the path of it, 0 to 1."""
-    strength_db: float = 10.0
-    """Strength of a detection: a round figure, since such devices tell none."""
-    movers: Mapping[Mover, float] = {}
-    """What moves, as shares; what they leave is spread over all kinds."""
-    movers_at: str = ""
-    """Path of a word ..."""
-    movers_by: Mapping[str, Mapping[Mover, float]] = {}
-    """... and the shares by that word."""
-    track: str = ""
-    """Text that names what the device follows, where it follows."""
-    condition: Condition = "heartbeat"
-    """Of a finding: what is the matter."""
-    severity: Severity = "ok"
-    """Of a finding: how bad."""
-    ends: Condition | None = None
-    """Of a finding that something recovered: what."""
-    text: str = "heard"
-    """Of a finding: in words, filled in."""
-
-
-class Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole map."""
-
-    title: str
-    """What it reads."""
-    subscribe: tuple[str, ...]
-    """Topics to subscribe to."""
-    rule: tuple[Rule, ...]
-    """Rules."""
-    base: str = ""
-    """First part of the topics, where the site does not say otherwise."""
-    qos: int = 1
-    """Quality of service to ask for."""
-    listed: str = ""
-    """In words: how devices are told apart."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -127,6 +46,8 @@ class Event(msgspec.Struct, frozen=True):
     """What the device follows."""
     text: str
     """In words."""
+    weather: Mapping[WeatherField, float | bool] = {}
+    """Of weather: what the message holds of it."""
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -357,7 +278,28 @@ def _event(rule: Rule, address: str, parts: Mapping[str, str], value: Any) -> Ev
         movers=tuple(movers.items()),
         track=_filled(rule.track, parts, value) or None if rule.track else None,
         text=_filled(rule.text, parts, value) or rule.text,
+        weather=_weather(rule, value) if rule.gives == "weather" else {},
     )
+
+
+def _weather(rule: Rule, value: Any) -> dict[WeatherField, float | bool]:
+    """Quantities that the message holds. Numbers may come as texts; what is null or empty is not there."""
+    out: dict[WeatherField, float | bool] = {}
+    for field, path in rule.weather.items():
+        found = _at(value, path)
+        if found is _MISSING or found is None or found == "":
+            continue
+        if field == "wet":
+            out[field] = _is_true(found)
+            continue
+        try:
+            number = float("nan") if isinstance(found, bool) else float(found)
+        except (TypeError, ValueError, OverflowError):
+            number = float("nan")
+        if not math.isfinite(number):
+            raise ValueError(f"{path}: found {str(found)[:40]!r}; allowed: a number")
+        out[field] = number * rule.weather_scale.get(field, 1.0)
+    return out
 
 
 def _probability(rule: Rule, value: Any) -> float:

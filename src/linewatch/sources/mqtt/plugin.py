@@ -14,6 +14,7 @@ from linewatch.protocols.mqtt_link import Broker, read_broker
 from linewatch.site.model import Site
 from linewatch.sources.mqtt.mapping import load_map
 from linewatch.sources.mqtt.source import MqttSource
+from linewatch.sources.mqtt.stations import Stretch
 
 
 class MqttSettings(msgspec.Struct, frozen=True):
@@ -27,6 +28,8 @@ class MqttSettings(msgspec.Struct, frozen=True):
     """Names the source; without it the map does."""
     sensors: Mapping[str, str] = {}
     """Address of a device -> sensor. Without any, a device is the sensor of its own name."""
+    weather: Mapping[str, Stretch] = {}
+    """Address of a weather station -> stretch that it speaks of."""
     base: str = ""
     """First part of the topics, where it is not that of the map."""
     username: str = ""
@@ -63,7 +66,7 @@ class MqttSettings(msgspec.Struct, frozen=True):
 
 card: Final = Card(
     title="MQTT: Zigbee2MQTT, Frigate, ChirpStack, The Things Stack, Meshtastic, Axis, ONVIF, or a map of your own",
-    level="detection, health",
+    level="detection, health, weather",
     licence="Apache-2.0 (aiomqtt: BSD-3-Clause)",
     docs="docs/source-mqtt.md",
     limits=(
@@ -109,11 +112,12 @@ def build(site: Site, settings: MqttSettings, folder: Path, *, session_s: int = 
         name,
         broker,
         chosen,
-        settings.sensors or {sensor.id: sensor.id for sensor in site.sensors},
+        settings.sensors or {sensor.id: sensor.id for sensor in site.sensors if sensor.id not in settings.weather},
         qos=chosen.qos if settings.qos is None else settings.qos,
         lateness_s=settings.lateness_s,
         oldest_s=settings.oldest_s,
         speaks_for=tuple(sorted(set(settings.sensors.values()))),
+        weather=settings.weather,
     )
 
 

@@ -21,7 +21,9 @@ from linewatch.protocols.mqtt_link import MOST_IN_FLIGHT, Broker, MqttLink
 from linewatch.records.quantise import quantise_time_ns
 from linewatch.site.model import Site
 from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, items_of, point_detection
-from linewatch.sources.mqtt.mapping import Event, Map, Mapper
+from linewatch.sources.mqtt.language import Map
+from linewatch.sources.mqtt.mapping import Event, Mapper
+from linewatch.sources.mqtt.stations import Stations, Stretch
 
 if TYPE_CHECKING:
     from linewatch.records import Detection
@@ -48,6 +50,7 @@ class MqttSource:
         lateness_s: float = 0.25,
         oldest_s: float = 3600.0,
         speaks_for: Sequence[str] = (),
+        weather: Mapping[str, Stretch] | None = None,
     ) -> None:
         self.name = name
         self.delivery: Delivery = "acknowledged" if qos else "ephemeral"
@@ -56,6 +59,7 @@ class MqttSource:
         self._site = site
         self._mapper = Mapper(chosen)
         self._addresses = {address: site.sensor(sensor) for address, sensor in addresses.items()}
+        self._stations = Stations(site, name, weather or {})
         self._lengths_m = {line.id: line.length_m for line in site.lines}
         self._oldest_s = oldest_s
         self._clock = WallClock()
@@ -164,7 +168,7 @@ class MqttSource:
             why_not.append("a message that had come before")
             self._arrivals.trouble(sensor, "duplicate", "note", why_not[-1])
         for address in read.addresses:
-            if address not in self._addresses:
+            if address not in self._addresses and address not in self._stations:
                 why_not.append(f"{address} is no sensor of the site")
                 self._arrivals.unknown(address)
         items = [item for event in read.events if (item := self._item(event, now_ns)) is not None]
@@ -174,7 +178,22 @@ class MqttSource:
             self._arrivals.shown(now_ns, topic, payload, items, "; ".join(why_not))
         return items
 
+    def _weather(self, event: Event, now_ns: int) -> Item | None:
+        if event.address not in self._stations or not event.weather:
+            return None
+        time_ns, wrong = event_time_ns(event.stamped_ns, now_ns, self._oldest_s)
+        if time_ns < 0:
+            self._arrivals.trouble("", "refused", "note", f"weather {wrong}")
+            return None
+        try:
+            return self._stations.told(event, time_ns)
+        except InputError as error:
+            self._arrivals.trouble("", "refused", "note", f"{event.address[:40]}: {str(error).partition(';')[0]}")
+            return None
+
     def _item(self, event: Event, now_ns: int) -> Item | None:
+        if event.rule.gives == "weather":
+            return self._weather(event, now_ns)
         sensor = self._addresses.get(event.address)
         if sensor is None:
             return None
