@@ -35,6 +35,8 @@ _SETTINGS: Final = {
     "taskmanager.numberOfTaskSlots": "1",
     "jobmanager.memory.process.size": "900m",
     "taskmanager.memory.process.size": "1300m",
+    # How soon a task manager looks for a job manager that has gone: 10 s by default.
+    "cluster.registration.error-delay": "500",
     "heartbeat.interval": "500",
     "heartbeat.timeout": "4000",
     # All workers of a job share hand-overs, so a job is one region: it starts again as a whole or not at all.

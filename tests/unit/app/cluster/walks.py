@@ -1,12 +1,15 @@
 """A line of three sections, and somebody who walks along all of them: tracks cross borders, incidents rise."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from linewatch.app.cluster.plan import Plan, plan_of, write_plan
+from linewatch.app.pipeline import Pipeline
+from linewatch.app.run import Runner
 from linewatch.app.settings import Settings, settings_of
-from linewatch.records import Detection
+from linewatch.records import Detection, Record, canonical_bytes
 from linewatch.site.load import load_site
 from linewatch.site.model import Site
 from tests.played import Played, detections_played
@@ -65,3 +68,14 @@ def walks(seed: int = 1, seconds: float = 24.0) -> Played:
             )
     unique = {(d.time_ns, round(d.chainage_m, 3)): d for d in found}
     return detections_played(list(unique.values()), name=f"walks {seed}")
+
+
+def digest(folder: Path) -> str:
+    """The version of numpy here, and a hash of everything that the steps give on six seconds of it."""
+    site, settings, _ = three_sections(folder)
+    source = walks(1, 6.0)
+    out: list[Record] = []
+    runner = Runner(site, Pipeline(site, settings), [source], None, out.append)
+    for index in range(source.start_ns // runner.period_ns + 1, source.end_ns // runner.period_ns + 40):
+        runner.advance(index)
+    return f"{np.__version__} {hashlib.sha256(b''.join(map(canonical_bytes, out))).hexdigest()}"
