@@ -105,7 +105,6 @@ class ClassifyStep:
         self.model = model or shipped_act_model("fence_acts", self.settings.features)
         self.vibration = VibrationStep(sensor, vibration, sections)
         self.key = sensor.id
-        # Only amplitudes look like what the model has seen.
         self._tells = sensor.is_span and sensor.kind in vibration.amplitude_kinds
         self._centres_m = sensor.channel_centres_m() if sensor.is_span else np.zeros(0)
 
@@ -125,7 +124,9 @@ class ClassifyStep:
                         seen[first] = new_windows(self.model)
         vibration, out = self.vibration.step(state.vibration, batch, tick)
         if self._tells:
-            out = tuple(self._told(recent, seen, r) if isinstance(r, Detections) else r for r in out)
+            # Only amplitudes look like what the model has seen.
+            told = {first: rows for first, rows in recent.items() if not vibration.parts[first].swings}
+            out = tuple(self._told(told, seen, r) if isinstance(r, Detections) else r for r in out)
             keep = self.settings.decision_rows + ROWS
             recent = {first: trimmed(rows, keep) for first, rows in recent.items()}
             seen = {first: still_read(windows, recent[first]) for first, windows in seen.items()}

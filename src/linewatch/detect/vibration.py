@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linewatch.detect.masks import MaskedStretch, by_channel_of
 from linewatch.plugins import Card
 from linewatch.ports import Batch
 from linewatch.records import Block, Detection, Health, Record, Tick, batch_of
@@ -23,9 +24,17 @@ from linewatch.signals.energy_detector import (
     EnergyDetectorSettings,
     EnergyDetectorState,
     detect_frames,
-    everywhere,
     live_channels,
     new_energy_detector_state,
+)
+from linewatch.signals.front_end import (
+    MIN_BLOCK,
+    FrontEnd,
+    FrontEndSettings,
+    FrontEndState,
+    fit_front_end,
+    new_front_end_state,
+    run_front_end,
 )
 from linewatch.site.sensor import Sensor
 
@@ -50,19 +59,6 @@ CARD: Final = Card(
 )
 
 
-class MaskedStretch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stretch that raises nothing: counted, and not watched while the mask stands in the settings."""
-
-    from_m: float
-    """Start of the stretch."""
-    to_m: float
-    """End of the stretch."""
-    reason: str
-    """Why, in words."""
-    sensors: tuple[str, ...] = ()
-    """Sensors that it concerns; empty for all."""
-
-
 class VibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How vibration becomes detections. Lengths of time; the thresholds are those of the energy detector."""
 
@@ -75,7 +71,12 @@ class VibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     least_share: float = 0.5
     """A frame counts for a channel that gave at least this share of its samples."""
     amplitude_kinds: tuple[Literal["fibre_das", "fibre_vibration", "geophone"], ...] = ("fibre_vibration",)
-    """Kinds of sensor whose samples are amplitudes, zero or more; all others deliver signed or offset samples."""
+    """Kinds of sensor whose samples are amplitudes, zero or more; all others deliver signed or offset samples.
+    One of these whose first samples are negative somewhere delivers signed samples all the same."""
+    low_hz: float = 8.0
+    """Lower edge of the band in which such a sensor is listened to: wind sways a fence below it."""
+    high_hz: float = 100.0
+    """Upper edge; lower where the rate asks for it."""
     masks: tuple[MaskedStretch, ...] = ()
     """Stretches that raise nothing."""
 
@@ -92,7 +93,14 @@ class _Part(msgspec.Struct):
     next_sample: int
     n_channels: int
     frames: int
+    swings: bool
+    """Whether a sensor of amplitudes gives signed samples all the same, as its first row tells."""
     energy: EnergyState
+    """Of what does not go through the front end."""
+    front: FrontEndState
+    """Of a fence that swings."""
+    front_sample: int
+    """Sample with which the open frame of the front end began."""
     detector: EnergyDetectorState
     disturbed_frames: NDArray[np.int64]
     common: bool
@@ -133,26 +141,10 @@ class VibrationStep:
         self._thresholds = msgspec.structs.replace(
             fitted, min_excess_db=settings.min_excess_db, own_min_excess_db=settings.own_min_excess_db
         )
-        self._by_channel, self._masks = self._channels(sections)
+        whole = (-np.inf, np.inf, settings)
+        self._by_channel, self._masks = by_channel_of(sensor.id, self._edges_m, [whole, *sections])
+        self._fitted: dict[float, FrontEnd | None] = {}
         self._tell_frames = max(round(_TELL_S / settings.frame_s), 1)
-
-    def _channels(
-        self, sections: Sequence[tuple[float, float, VibrationSettings]]
-    ) -> tuple[ByChannel, list[tuple[int, int, str]]]:
-        """Thresholds and masks by channel, and first and last channel and reason of every mask."""
-        centres_m = (self._edges_m[:-1] + self._edges_m[1:]) / 2.0
-        by_channel = everywhere(self._thresholds, len(centres_m))
-        masks: list[tuple[int, int, str]] = []
-        for from_m, to_m, own in ((-np.inf, np.inf, self.settings), *sections):
-            here = (centres_m >= from_m) & (centres_m < to_m)
-            by_channel.min_excess_db[here] = own.min_excess_db
-            by_channel.own_min_excess_db[here] = own.own_min_excess_db
-            for mask in own.masks:
-                hidden = np.flatnonzero(here & (centres_m >= mask.from_m) & (centres_m < mask.to_m))
-                if len(hidden) and (not mask.sensors or self.sensor.id in mask.sensors):
-                    by_channel.masked[hidden] = True
-                    masks.append((int(hidden[0]), int(hidden[-1]), mask.reason))
-        return by_channel, sorted(set(masks))
 
     def initial(self) -> VibrationState:
         """Nothing heard."""
@@ -182,7 +174,10 @@ class VibrationStep:
                 next_sample=block.first_sample,
                 n_channels=block.n_channels,
                 frames=0,
+                swings=self.measure == AMPLITUDE and bool((block.samples[:1] < 0).any()),
                 energy=new_energy_state(block.n_channels),
+                front=new_front_end_state(block.n_channels),
+                front_sample=block.first_sample,
                 detector=new_energy_detector_state(block.n_channels),
                 disturbed_frames=np.zeros(block.n_channels, np.int64),
                 common=False,
@@ -200,16 +195,13 @@ class VibrationStep:
         )
         if not follows:
             part.energy = new_energy_state(block.n_channels)
+            part.front, part.front_sample = new_front_end_state(block.n_channels), block.first_sample
             part.origin_ns, part.rate_hz = block.origin_ns, block.rate_hz
         part.next_sample = block.first_sample + block.n_samples
         return part, out
 
     def _block(self, part: _Part, block: Block, found: list[Detection]) -> list[Record]:
-        times_ns, ends = self._frame_ends(block)
-        per_block = max(round(block.rate_hz * _RAW_BLOCK_S), 1) if self.measure == RAW else 1
-        energy, count, moving = accumulate_energy(block.samples, ends, self.measure, per_block, part.energy)
-        expected = self.settings.frame_s * block.rate_hz / per_block
-        valid = live_channels(energy, count, moving, max(round(expected * self.settings.least_share), 1))
+        times_ns, energy, valid = self._frames(part, block)
         if block.valid is not None:
             valid &= block.valid
         out = self._masked(part, block)
@@ -224,6 +216,37 @@ class VibrationStep:
             out += self._common(part, runs, time_ns)
             out += self._suppressed(part, block.first_channel, time_ns)
         return out
+
+    def _frames(self, part: _Part, block: Block) -> tuple[list[int], NDArray[np.float32], NDArray[np.bool_]]:
+        """Frames that close in this block: when, their energy, and in which channels it means something.
+
+        A fence that swings goes through the front end, whose frames count from the first sample; all else is summed up
+        between the edges of the absolute time grid. Fibres too: the band of footsteps holds what lasers do (measured on
+        quiet recordings: two incidents instead of none), so there differences go first.
+        """
+        front = self._front_end(block.rate_hz) if part.swings else None
+        if front is not None:
+            blocks = run_front_end(block.samples, front, part.front)
+            ends = part.front_sample + front.block * np.arange(1, len(blocks.power) + 1)
+            part.front_sample += front.block * len(blocks.power)
+            most_bad = int((1.0 - self.settings.least_share) * front.block)
+            return [block.time_of(int(end)) for end in ends], blocks.power, blocks.usable(most_bad)
+        times_ns, rows = self._frame_ends(block)
+        measure = RAW if part.swings else self.measure
+        per_block = max(round(block.rate_hz * _RAW_BLOCK_S), 1) if measure == RAW else 1
+        energy, count, moving = accumulate_energy(block.samples, rows, measure, per_block, part.energy)
+        expected = self.settings.frame_s * block.rate_hz / per_block
+        least = max(round(expected * self.settings.least_share), 1)
+        return times_ns, energy, live_channels(energy, count, moving, least)
+
+    def _front_end(self, rate_hz: float) -> FrontEnd | None:
+        """The front end for this rate; None where frames or band are too short for it."""
+        if rate_hz not in self._fitted:
+            low_hz, high_hz = max(self.settings.low_hz, rate_hz / 500.0), min(self.settings.high_hz, 0.45 * rate_hz)
+            fits = round(rate_hz * self.settings.frame_s) >= MIN_BLOCK and low_hz < 0.5 * high_hz
+            chosen = FrontEndSettings(low_hz=low_hz, high_hz=high_hz, block_s=self.settings.frame_s)
+            self._fitted[rate_hz] = fit_front_end(chosen, rate_hz) if fits else None
+        return self._fitted[rate_hz]
 
     @staticmethod
     def _count(part: _Part, found: DisturbedRuns) -> None:

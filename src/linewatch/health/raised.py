@@ -21,8 +21,8 @@ class RaisedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     tell_db: float = 6.0
     """Height over the usual level from which it is told."""
-    step_db: float = 3.0
-    """It is told in steps of this, rounded down, and anew when the step changes."""
+    step_db: float = 6.0
+    """It is told in steps of this, by the middle of each, and anew when the step changes."""
     hold_s: float = 20.0
     """How long every window must be so high: footsteps leave pauses, and most climbs are shorter."""
     calm_s: float = 60.0
@@ -33,6 +33,8 @@ class RaisedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How fast the usual level may rise."""
     piece_m: float = 25.0
     """Length of a piece; longer on sensors of more than 256 of them."""
+    piece_channels: int = 4
+    """Least channels of a piece, where the sensor has so many."""
 
 
 class Raised(msgspec.Struct):
@@ -69,7 +71,8 @@ class Told(msgspec.Struct, frozen=True):
 
 def piece_of_channels(n_channels: int, pitch_m: float, settings: RaisedSettings) -> NDArray[np.int64]:
     """(n_channels,) number of the piece that each channel belongs to."""
-    wide = max(round(settings.piece_m / max(pitch_m, 1e-3)), -(-n_channels // MOST_PIECES), 1)
+    least = max(-(-n_channels // MOST_PIECES), min(settings.piece_channels, n_channels))
+    wide = max(round(settings.piece_m / max(pitch_m, 1e-3)), least)
     return np.arange(n_channels) // wide
 
 
@@ -141,8 +144,9 @@ def _tell(
     settings: RaisedSettings,
 ) -> list[Told]:
     """A step up when all windows of `hold_s` stood over what is told, and down when all of `calm_s` stood under it."""
-    step = np.floor(np.nan_to_num(rise_db) / settings.step_db) * settings.step_db
-    step[step < settings.tell_db] = 0.0
+    height_db = np.nan_to_num(rise_db)
+    step = (np.floor(height_db / settings.step_db) + 0.5) * settings.step_db
+    step[height_db < settings.tell_db] = 0.0
     state.over = np.where(step > state.told_db, state.over + 1, 0).astype(np.int32)
     state.under = np.where(step < state.told_db, state.under + 1, 0).astype(np.int32)
     due = (state.over * window_s >= settings.hold_s) | (state.under * window_s >= settings.calm_s)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from linewatch.app.pipeline import Input, Pipeline, States
 from linewatch.app.settings import settings_of
-from linewatch.detect.vibration import MaskedStretch, VibrationSettings, VibrationStep
+from linewatch.detect.masks import MaskedStretch
+from linewatch.detect.vibration import VibrationSettings, VibrationStep
 from linewatch.errors import SiteError
 from linewatch.records import Block, Detections, Health, Incident, Outage, Record, Tick, Weather
 from linewatch.records.state import freeze, thaw
@@ -114,6 +115,35 @@ def test_an_hour_of_shaking_however_gentle_buys_no_blind_fence(times: float) -> 
     slow = VibrationSettings(frame_s=0.25)
     found = places(felt(VibrationStep(CABLE, slow), samples, 10.0), after_s=3640.0)
     assert len(found) >= 38 and all(50.0 < place < 60.0 for place in found)
+
+
+def swinging(seconds: float, seed: int = 0) -> Samples:
+    """A fence whose samples have a sign: it sways in the wind, slowly and far more than anybody shakes it."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * 400.0)) / 400.0
+    sway = np.cumsum(rng.normal(0.0, 1.0, (len(t), CHANNELS)), axis=0) * np.sin(2 * np.pi * 0.7 * t)[:, None]
+    return (rng.normal(0.0, 1.0, sway.shape) + 0.3 * sway).astype(np.float32)
+
+
+def test_a_fence_that_sways_in_the_wind_is_no_disturbance_and_a_climber_on_it_is() -> None:
+    samples = swinging(40.0)
+    knocks = np.sin(2 * np.pi * 25.0 * np.arange(len(samples)) / 400.0)[:, None]
+    climbed = samples.copy()
+    climbed[8000:10_000, 60:75] += (15.0 * knocks[8000:10_000]).astype(np.float32)
+    step = VibrationStep(CABLE, VibrationSettings())
+
+    def run(x: Samples) -> list[Record]:
+        state: Any = step.initial()
+        out: list[Record] = []
+        for first in range(0, len(x), 130):
+            block = Block("main", "f1", T0_NS, first, 400.0, x[first : first + 130])
+            state, said = step.step(thaw(freeze(state), step.state_type), (block,), tick(first))
+            out += said
+        return out
+
+    assert places(run(samples)) == []
+    found = places(run(climbed))
+    assert len(found) >= 90 and all(60.0 < place < 75.0 for place in found)
 
 
 # -------------------------------------------------------------------------------------------------- the whole thread
