@@ -23,6 +23,7 @@ from linewatch.sources.recording import find_recordings
 from linewatch.sources.recording._mseed_files import files_of, scan_file
 from tests.brokers import free_port, until
 from tests.das_files import write_das
+from tests.onvif_device import message, onvif_device
 from tests.rtsp_server import rtsp_server, walker, write_clip
 from tests.seedlink_server import SeedLinkServer, records_of, seedlink_server
 from tests.system.bench import fence
@@ -31,7 +32,12 @@ from tests.system.test_source_pages import DOCS, Watching, blocks
 if TYPE_CHECKING:
     from linewatch.ports import Item
 
-PAGES = {"das": "source-das.md", "seedlink": "source-seedlink.md", "video": "source-video.md"}
+PAGES = {
+    "das": "source-das.md",
+    "onvif": "source-onvif.md",
+    "seedlink": "source-seedlink.md",
+    "video": "source-video.md",
+}
 S = 10**9
 
 
@@ -161,6 +167,20 @@ def test_somebody_who_walks_past_a_camera_becomes_an_incident(tmp_path: Path, mo
         watching = Watching(tmp_path)
         try:
             until(lambda: watching.incidents, 20.0, "an incident")
+        finally:
+            watching.close()
+    assert watching.incidents[0].sensors == ("cam-1",)
+
+
+def test_motion_that_a_camera_reports_becomes_an_incident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAM_1_PASSWORD", "p" * 12)
+    with onvif_device("p" * 12) as device:
+        write_site(tmp_path, PAGES["onvif"], ("http://127.0.0.1:8000/onvif/device_service", device.url))
+        watching = Watching(tmp_path)
+        try:
+            until(lambda: "PullMessages" in device.asked, 10.0, "a subscription")
+            device.notify(message("tns1:RuleEngine/CellMotionDetector/Motion", IsMotion="true"))
+            until(lambda: watching.incidents, 10.0, "an incident")
         finally:
             watching.close()
     assert watching.incidents[0].sensors == ("cam-1",)

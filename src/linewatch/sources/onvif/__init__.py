@@ -1,0 +1,1 @@
+"""What ONVIF cameras report by themselves, motion and tampering, as a source."""

@@ -1,0 +1,181 @@
+"""Events of one camera by an ONVIF pull point: a thread that subscribes, pulls, renews and begins anew."""
+
+import threading
+from typing import Any, Final
+
+import httpx
+import msgspec
+from onveef import OnvifClient, OnvifError
+
+from linewatch.clock import Clock, WallClock, monotonic_s
+from linewatch.ports import Item, SourceStatus
+from linewatch.records.health import Condition
+from linewatch.site.model import Site
+from linewatch.site.sensor import Sensor
+from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, point_detection
+from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.onvif._meaning import Motion, Reader, Tamper
+
+FIRST_RETRY_S: Final = 1.0
+LONGEST_RETRY_S: Final = 60.0
+HEARTBEAT_S: Final = 15.0
+_PULL: Final = "PT1S"
+AGAIN_S: Final = 1.0
+"""A motion that lasts is told so often."""
+_TIMEOUT_S: Final = 10.0
+_TERMINATION: Final = "PT60S"
+
+
+class Device(msgspec.Struct, frozen=True):
+    """Where the camera is."""
+
+    address: str
+    """`http://HOST[:PORT]/onvif/device_service`, or `https://`."""
+    username: str = ""
+    """Log-in name."""
+    password: str = ""
+    """Password; sent as a digest."""
+
+
+class OnvifSource(EphemeralSource):
+    """Satisfies `ports.LiveSource`."""
+
+    lateness_s = 0.25
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        sensor: Sensor,
+        device: Device,
+        *,
+        oldest_s: float = 60.0,
+        pull: str = _PULL,
+        first_retry_s: float = FIRST_RETRY_S,
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self.sensors = (sensor.id,)
+        self._site = site
+        self._sensor = sensor
+        self._device = device
+        self._oldest_s = oldest_s
+        self._pull = pull
+        self._first_retry_s = first_retry_s
+        self._clock = clock or WallClock()
+        self._arrivals = Arrivals(name, site)
+        self._length_m = site.line(sensor.line).length_m
+        self._up, self._reason = False, "not connected yet"
+        self._told_lost = False
+        self._beat_s = -HEARTBEAT_S
+        self._told_s = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Subscribe, and stay subscribed."""
+        self._thread.start()
+
+    def status(self) -> SourceStatus:
+        """How it is doing."""
+        return self._arrivals.status(up=self._up, reason=self._reason)
+
+    def close(self) -> None:
+        """Leave the camera. Who waits for its answer is not waited for: the subscription ends by itself."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(1.0)
+
+    # --- in its own thread ----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        wait_s = self._first_retry_s
+        while not self._stopping.is_set():
+            try:
+                self._subscribe()
+            except (OnvifError, httpx.HTTPError, OSError) as error:
+                heard = self._up
+                self._lost(_said(error))
+                wait_s = self._first_retry_s if heard else min(2.0 * wait_s, LONGEST_RETRY_S)
+                self._stopping.wait(wait_s)
+
+    def _subscribe(self) -> None:
+        """One subscription, for as long as the camera keeps to it."""
+        device = self._device
+        with OnvifClient(device.address, username=device.username, password=device.password) as client:
+            # onveef 0.6 makes a timeout out of a timeout where it pulls, which httpx refuses; out of a number it may.
+            vars(client)["_timeout"] = _TIMEOUT_S
+            reader = Reader()
+            with client.pull_point(termination_time=_TERMINATION, timeout=self._pull) as subscription:
+                while not self._stopping.is_set():
+                    messages = subscription.pull()
+                    self._heard()
+                    for message in messages:
+                        self.take(message, reader)
+                    self._again(reader)
+
+    def take(self, message: dict[str, Any], reader: Reader) -> None:
+        """Take one message."""
+        now_ns = self._clock.now_ns()
+        meaning, stamped_ns, why_not = reader.read(message, monotonic_s())
+        if isinstance(meaning, Motion):
+            self._told_s = monotonic_s()
+        items: tuple[Item, ...] = ()
+        if meaning is not None:
+            items, why_not = self._items(meaning, stamped_ns, now_ns)
+        self._arrivals.put(Arrived(now_ns, items))
+        topic = str(message.get("topic"))[:100]
+        self._arrivals.shown(now_ns, topic, msgspec.json.encode(message.get("data")), items, why_not)
+
+    def _again(self, reader: Reader) -> None:
+        """What still moves, by the camera's own word."""
+        if monotonic_s() - self._told_s < AGAIN_S:
+            return
+        self._told_s = monotonic_s()
+        for motion in reader.lasting(self._told_s):
+            now_ns = self._clock.now_ns()
+            self._arrivals.put(Arrived(now_ns, self._items(motion, now_ns, now_ns)[0]))
+
+    def _items(self, meaning: Motion | Tamper, stamped_ns: int | None, now_ns: int) -> tuple[tuple[Item, ...], str]:
+        time_ns, wrong = event_time_ns(stamped_ns, now_ns, self._oldest_s)
+        if wrong:
+            self._arrivals.trouble(self._sensor.id, "clock_skew", "note", f"an event {wrong}")
+        if time_ns < 0:
+            return (), wrong
+        if isinstance(meaning, Tamper):
+            if meaning.begins:
+                text = f"{self.name}: {meaning.text}"
+                return (health_of(self._site, self._sensor.id, time_ns, "tamper", "failed", text),), ""
+            text = f"{self.name}: {meaning.text} is over"
+            return (health_of(self._site, self._sensor.id, time_ns, "recovered", "ok", text, ends="tamper"),), ""
+        probability, movers = meaning.probability, meaning.movers
+        return (point_detection(self._sensor, self._length_m, time_ns, probability=probability, movers=movers),), ""
+
+    # --- what is told ---------------------------------------------------------------------------------------------
+
+    def _heard(self) -> None:
+        """An answer, even an empty one, is a sign of life of a camera that is expected to give some."""
+        self._up, self._reason = True, ""
+        if self._told_lost:
+            self._told_lost = False
+            self._tell("recovered", f"{self.name}: the camera answers again")
+        if monotonic_s() - self._beat_s >= HEARTBEAT_S:
+            self._beat_s = monotonic_s()
+            self._tell("heartbeat", "the camera answers")
+
+    def _lost(self, reason: str) -> None:
+        self._up, self._reason = False, reason
+        if not self._told_lost:
+            self._told_lost = True
+            self._tell("link_lost", f"{self.name}: {reason}")
+
+    def _tell(self, condition: Condition, text: str) -> None:
+        now_ns = self._clock.now_ns()
+        ends: Condition | None = "link_lost" if condition == "recovered" else None
+        severity = "failed" if condition == "link_lost" else "ok"
+        about = health_of(self._site, self._sensor.id, now_ns, condition, severity, text, ends=ends)  # type: ignore[arg-type]
+        self._arrivals.put(Arrived(now_ns, (about,)))
+
+
+def _said(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
