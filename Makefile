@@ -9,6 +9,8 @@ UV     ?= uv
 
 # What `make bench` and `make fuzz` hand on, e.g. `make bench ARGS=--quick`.
 ARGS   ?=
+# Seconds for which `make fuzz` lets coverage guide it, for each parser.
+FUZZ_S ?= 600
 
 # A stamp is made after its step has succeeded, and its step runs again once the lock or pyproject.toml is
 # newer than it. That is what lets a second `make run` start at once. The development set contains the
@@ -56,6 +58,7 @@ bench: $(DEV_STAMP)  ## run every benchmark, go on after a failing one, print on
 
 fuzz: $(DEV_STAMP)  ## feed hostile input to every door, with far more examples than `make test` takes
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/fuzz --timeout=1800 $(ARGS)
+	$(BIN)/python -m tests.fuzz.guided --each $(FUZZ_S)
 
 # The locks hold versions for every supported Python and platform, and no address of any index.
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --group build

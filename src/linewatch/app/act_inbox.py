@@ -126,7 +126,7 @@ class ActInbox:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError, msgspec.DecodeError):
+        with connection, contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
             connection.settimeout(_IDLE_S)
             while True:
                 length = int.from_bytes(exactly(connection, 4), "big")

@@ -91,7 +91,7 @@ class WebLeader:
         raw = self._ask("/part", _encode(standing))
         try:
             return _part(raw)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._address}: found an answer that is none ({error})") from error
 
     def fetch(self, name: str, path: Path) -> None:
@@ -136,7 +136,7 @@ def serving(folder: Path, token: str) -> Starlette:
         try:
             standing = _standing(await asked.body())
             made = await run_in_threadpool(following.part_after, folder, standing)
-        except (msgspec.DecodeError, LinewatchError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, LinewatchError) as error:
             return PlainTextResponse(str(error), 400)
         return Response(_encode(made), media_type="application/msgpack")
 
@@ -210,7 +210,7 @@ def followed(folder: Path) -> Followed:
         return msgspec.json.decode((folder / FOLLOWER).read_bytes(), type=Followed)
     except OSError as error:
         raise StoreError(f"{folder}: found a store that follows no other; allowed: one made by `standby`") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder / FOLLOWER}: {error}; allowed: as `standby` writes it") from error
 
 

@@ -112,7 +112,7 @@ def ask(path: Path, body: dict[str, Any], within_s: float) -> dict[str, Any]:
             if length > MOST_BYTES:
                 raise WatchDown("the watch answers with nonsense")
             said = msgspec.msgpack.decode(exactly(sock, length))
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WatchDown(f"the watch does not answer ({type(error).__name__})") from error
     if not isinstance(said, dict) or said.get("id") != body["id"]:
         raise WatchDown("the watch answers with nonsense")

@@ -151,7 +151,10 @@ def from_bytes(raw: bytes) -> Record:
             return _decode_batch(raw)
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise msgspec.DecodeError(f"these bytes are no batch of detections: {error}") from error
-    return _DECODER.decode(raw)
+    try:
+        return _DECODER.decode(raw)
+    except UnicodeDecodeError as error:  # msgspec lets these through
+        raise msgspec.DecodeError(f"these bytes are no record: {error}") from error
 
 
 def line_of_json(record: Row | dict[str, Any]) -> str:

@@ -124,7 +124,10 @@ class CsvSource:
         """Take over the names of the columns; what is wrong with them, where anything is."""
         wanted = self._wanted
         text = head.decode("utf-8-sig", errors="replace")
-        columns = next(csv.reader([text], delimiter=wanted.delimiter), [])
+        try:
+            columns = next(csv.reader([text], delimiter=wanted.delimiter), [])
+        except csv.Error as error:
+            return f"has no first line that names columns ({error})"
         fields = {column: field for field, column in wanted.columns.items()}
         self._names = [fields.get(name.strip(), name.strip()) for name in columns]
         needed = ["time", "mover"] if wanted.rows is PositionRow else ["time"]

@@ -60,7 +60,7 @@ def read_frame(parts: Sequence[bytes]) -> Frame:
         raise InputError(f"frame header: found {len(parts[1])} bytes; allowed: up to {_MOST_HEADER}")
     try:
         header = msgspec.json.decode(parts[1], type=FrameHeader)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"frame header: found what is none ({error}); allowed: JSON as the page on it says") from error
     rows, channels = header.shape
     for what, found, holds, allowed in (

@@ -194,7 +194,7 @@ def _rows(raw: bytes) -> list[tuple[str, int, Any]]:
     """The rows of a body with the list and the number of each. Raises `InputError`."""
     try:
         body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"body: found no JSON ({error}); allowed: as in /schema") from error
     if not isinstance(body, dict):
         raise InputError("body: found no object; allowed: as in /schema")

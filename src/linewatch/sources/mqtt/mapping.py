@@ -209,7 +209,7 @@ def _decoded(how: str, payload: bytes) -> Any:
         return read_envelope(payload)
     try:
         return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if payload[:1] in (b"{", b"["):
             raise ValueError("a message that is no whole JSON") from None
         try:

@@ -81,7 +81,7 @@ class Scout:
         """Zigbee2MQTT's own list of devices, which it keeps for newcomers."""
         try:
             devices = msgspec.json.decode(payload)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         for device in devices if isinstance(devices, list) else ():
             if not isinstance(device, dict) or not isinstance(device.get("friendly_name"), str):
@@ -119,7 +119,7 @@ def scout(url: str, seconds: float, *, username: str = "", password: str = "") -
 def _zigbee_kind(payload: bytes) -> SensorKind | None:
     try:
         value = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return _kind_of(value) if isinstance(value, dict) else None
 
