@@ -115,6 +115,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         link.note(RESCUE, "", acknowledged_text(incident, role))
 
     features: Any = features_of(site, store)  # an ASGI part whose own types are narrower than the protocol's
+    acknowledge: Any = acknowledgements_of(site, acknowledged)  # likewise
     return Needs(
         site,
         history,
@@ -126,7 +127,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         LateEvidence(store),
         LateReports(store, site),
         features,
-        acknowledgements_of(site, acknowledged),
+        acknowledge,
     )
 
 

@@ -4,8 +4,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar, get_args
 
+import msgspec
+
 from linewatch.notify_ports import Call, CallWhat, News, Notifier, Situation, Told
-from linewatch.records import Incident, Outage, Track, Weather, from_bytes
+from linewatch.records import Incident, KnownMover, Outage, Track, Weather, from_bytes
 from linewatch.store.notes import decode_note
 from linewatch.store.reader import StoreReader
 
@@ -112,6 +114,7 @@ class Standing:
         self._tracks: dict[str, Track] = {}
         self._weather: dict[tuple[str, float, float], Weather] = {}
         self._calls: dict[Call, None] = {}
+        self._proved: dict[str, bool] = {}
 
     def note(self, call: Call) -> None:
         """A call that is on its way into the audit chain."""
@@ -122,7 +125,7 @@ class Standing:
         for entry in self._reader.entries(kinds=_STANDING, from_seq=self._read_to + 1):
             self._read_to = entry.seq
             raw = entry.payload
-            if raw is None or (entry.kind == "arrival" and (len(raw) > _LONGEST_WEATHER or b"weather" not in raw[:24])):
+            if raw is None or (entry.kind == "arrival" and not _is_wanted(raw)):
                 continue
             self._take(from_bytes(raw))
         self._read_audits()
@@ -130,7 +133,7 @@ class Standing:
             now_ns,
             _by_key(self._incidents),
             _by_key(self._outages),
-            _by_key(self._tracks),
+            tuple(self._told(track) for track in _by_key(self._tracks)),
             _by_key(self._weather),
             tuple(sorted(self._calls, key=lambda call: call.wall_ns)),
         )
@@ -149,16 +152,28 @@ class Standing:
                 self._tracks[record.id] = record
                 if record.state == "ended":
                     del self._tracks[record.id]
+            case KnownMover():
+                self._proved[record.id] = record.authenticated
             case Weather():
                 self._weather[record.line, record.from_m, record.to_m] = record
             case _:
                 pass
+
+    def _told(self, track: Track) -> Track:
+        """Nobody outside takes a track for one of our own on the word of somebody who has not proved who it is."""
+        borrowed = track.known is not None and not self._proved.get(track.known, False)
+        return msgspec.structs.replace(track, known=None) if borrowed else track
 
     def _read_audits(self) -> None:
         for audit in self._reader.audits(from_seq=self._audited_to + 1):
             self._audited_to = audit.entry.seq
             if audit.entry.kind == RESCUE and (call := call_of(audit.entry.payload, audit.wall_ns)):
                 self._calls[call] = None
+
+
+def _is_wanted(raw: bytes) -> bool:
+    """Whether an arrival is weather or where own people are, by its tag."""
+    return len(raw) <= _LONGEST_WEATHER and (b"weather" in raw[:24] or b"known_mover" in raw[:24])
 
 
 def _by_key(values: Mapping[KeyT, ValueT]) -> tuple[ValueT, ...]:

@@ -71,7 +71,8 @@ class LineChange:
         return out, ended
 
     def _lost(self, rows: NDArray[Any]) -> NDArray[np.bool_]:
-        return (self._to[rows["first_sensor"]] < 0) | (self._to[rows["last_sensor"]] < 0)
+        lost: NDArray[np.bool_] = (self._to[rows["first_sensor"]] < 0) | (self._to[rows["last_sensor"]] < 0)
+        return lost
 
     def _renumber(self, rows: NDArray[Any]) -> None:
         for field in ("first_sensor", "last_sensor"):

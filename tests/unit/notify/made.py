@@ -69,7 +69,8 @@ class Writer:
         for record in records:
             kind = {Incident: "incident", Outage: "outage"}.get(type(record), type(record).__name__.lower())
             key = record.id if isinstance(record, Incident) else "x"
-            self.journal.append(kind if kind != "weather" else "arrival", key, canonical_bytes(record))
+            kind = "arrival" if kind in ("weather", "knownmover") else kind
+            self.journal.append(kind, key, canonical_bytes(record))
         self.journal.commit(tick_at(self._index), {}, {})
 
     def audits(self, kind: str) -> list[str]:

@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from linewatch.app.news import Standing
 from linewatch.errors import SiteError
 from linewatch.notify.build import build_notifiers
 from linewatch.notify_ports import Situation
 from linewatch.protocols.cot import CotEvent, from_xml
-from linewatch.records import ACTS, MOVERS, Track
+from linewatch.records import ACTS, MOVERS, KnownMover, Track
+from linewatch.store.reader import open_store
 from tests.unit.notify.made import Kept, delivering, incident, outage, settled, site, until, writer
 
 with warnings.catch_warnings():
@@ -150,11 +153,25 @@ def test_an_incident_that_is_over_goes_stale_and_its_emergency_is_taken_back() -
     assert marker.stale_ns - marker.time_ns == 1_000_000_000 and emergency.type == "b-a-o-can"
 
 
-def test_a_mover_is_an_unknown_on_the_ground_and_our_own_people_are_not_shown() -> None:
-    track = Track(
+def mover() -> Track:
+    return Track(
         *("t1", "main", "S01", 5, 1, 5, "confirmed", 0.9, 1000.0, 3.0, -1.5, 0.2, 0.0, 998.0, 1002.0, 12.0),
         *(tuple([0.0] * len(MOVERS)), tuple([0.0] * len(ACTS)), ("f1",), "d1", 5),
     )
+
+
+@pytest.mark.parametrize("proved", [True, False])
+def test_nobody_without_proof_hides_a_mover_from_those_who_are_told(proved: bool, tmp_path: Path) -> None:
+    said = KnownMover("P-7", "main", 5, 1000.0, 5.0, authenticated=proved)
+    with writer(tmp_path) as store:
+        store.write(said, msgspec.structs.replace(mover(), known="P-7"))
+        with open_store(tmp_path) as reader:
+            (told,) = Standing(reader).at(6).tracks
+    assert told.known == ("P-7" if proved else None)
+
+
+def test_a_mover_is_an_unknown_on_the_ground_and_our_own_people_are_not_shown() -> None:
+    track = mover()
     own = Track(**{**{name: getattr(track, name) for name in track.__struct_fields__}, "id": "t2", "known": "P-7"})
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))

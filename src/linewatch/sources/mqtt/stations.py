@@ -1,6 +1,7 @@
 """Weather stations of a broker: which stretch each speaks of, and what it has said so far."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -54,5 +55,11 @@ class Stations:
 
     def _row(self, address: str, time_ns: int, values: Mapping[WeatherField, float | bool]) -> WeatherRow:
         stretch = self._stretches[address]
-        row = {"line": stretch.line, "from_m": stretch.from_m, "to_m": stretch.to_m, "time": time_ns / 1e9, **values}
+        row: dict[str, Any] = {
+            "line": stretch.line,
+            "from_m": stretch.from_m,
+            "to_m": stretch.to_m,
+            "time": time_ns / 1e9,
+        }
+        row.update(values)
         return msgspec.convert(row, WeatherRow)
