@@ -62,10 +62,16 @@ def _listens(port: int) -> bool:
     return False
 
 
-async def _seen_by_a_client(port: int, count: int, within_s: float) -> list[CotEvent]:
-    """What a TAK client that joins now is sent, until so many of ours have come."""
-    config = {"COT_URL": f"tcp://127.0.0.1:{port}", "PYTAK_NO_HELLO": "1"}
-    reader, writer_ = await pytak.protocol_factory(config)
+async def _seen_by_a_client(port: int, count: int, within_s: float, keys: Path | None) -> list[CotEvent]:
+    """What a TAK client that joins now is sent, until so many of ours have come; with keys it comes by TLS."""
+    config = {"COT_URL": f"{'tls' if keys else 'tcp'}://127.0.0.1:{port}", "PYTAK_NO_HELLO": "1"}
+    if keys is not None:
+        files = {"CLIENT_CERT": "client.crt", "CLIENT_KEY": "client.key", "CLIENT_CAFILE": "authority.crt"}
+        config |= {f"PYTAK_TLS_{name}": f"{keys}/{file}" for name, file in files.items()}
+        config["PYTAK_TLS_DONT_CHECK_HOSTNAME"] = "1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it sets up TLS by options that Python means to drop
+        reader, writer_ = await pytak.protocol_factory(config)
     queue: asyncio.Queue[bytes] = asyncio.Queue()
     worker = pytak.RXWorker(queue, config, reader)
     running = asyncio.create_task(worker.run())
@@ -78,11 +84,13 @@ async def _seen_by_a_client(port: int, count: int, within_s: float) -> list[CotE
     with suppress(asyncio.CancelledError):
         await running
     writer_.close()
+    with suppress(OSError, TimeoutError):
+        await asyncio.wait_for(writer_.wait_closed(), 5.0)
     return found
 
 
-def seen_by_a_client(port: int, count: int, within_s: float = 10.0) -> list[CotEvent]:
-    return asyncio.run(_seen_by_a_client(port, count, within_s))
+def seen_by_a_client(port: int, count: int, within_s: float = 10.0, keys: Path | None = None) -> list[CotEvent]:
+    return asyncio.run(_seen_by_a_client(port, count, within_s, keys))
 
 
 @pytest.mark.slow
@@ -241,6 +249,8 @@ def test_over_tls_the_server_asks_for_our_certificate_and_gets_it(tmp_path: Path
         with delivering(store, site(table)) as delivery:
             settled(delivery, store)
             assert delivery.status()[0].delivered == 1
+            (seen,) = seen_by_a_client(port, 1, keys=tmp_path)
+        assert seen.uid == "linewatch.bench.a" and seen.type == "b-m-p-s-m"
 
 
 @pytest.mark.parametrize(

@@ -241,13 +241,44 @@ def test_what_a_tak_client_says_to_a_tak_server_comes_here_and_a_server_that_goe
             assert any(isinstance(each, Health) and each.condition == "recovered" for each in given_by(source))
 
 
+@pytest.mark.slow
+def test_over_tls_to_a_tak_server_that_is_vouched_for_positions_are_proved(tmp_path: Path) -> None:
+    certificates(tmp_path)
+    port = free_port()
+    named = {"ca": "authority.crt", "cert": "server.crt", "key": "server.key"}
+    tls = "[ssl]\nenabled = true\n" + "".join(f"{key} = {tmp_path}/{name}\n" for key, name in named.items())
+    settings = {
+        "listen": "",
+        "connect": f"tls://127.0.0.1:{port}",
+        "authority": f"{tmp_path}/authority.crt",
+        "certificate": f"{tmp_path}/client.crt",
+        "private_key": {"file": f"{tmp_path}/client.key"},
+        "server_vouches": True,
+    }
+    context = ssl.create_default_context(cafile=f"{tmp_path}/authority.crt")
+    context.check_hostname = False
+    context.load_cert_chain(tmp_path / "client.crt", tmp_path / "client.key")
+    with tak_server(tmp_path / "tak", port, tls), listening(**settings) as source:
+        until(lambda: source.status().up, 20.0, "the link")
+        with socket.create_connection(("127.0.0.1", port), 5.0) as sock, context.wrap_socket(sock) as device:
+            found: list[Item] = []
+
+            def told() -> bool:
+                device.sendall(to_xml(event()))
+                found.extend(source.poll(time.time_ns() + S))
+                return any(isinstance(each, KnownMover) for each in found)
+
+            until(told, 10.0, "a position")
+    assert all(each.authenticated for each in found if isinstance(each, KnownMover))
+
+
 def test_it_keeps_to_what_every_source_must() -> None:
     received_ns = time.time_ns()
 
     def factory() -> CotSource:
         with listening(start=False) as source:
-            source.take(to_xml(event()), received_ns)
-            source.take(to_xml(cry()), received_ns + S)
+            source.take(to_xml(event(time_ns=received_ns)), received_ns)
+            source.take(to_xml(cry(time_ns=received_ns)), received_ns + S)
             source.take(b"nonsense", received_ns + S)
             return source
 
