@@ -7,7 +7,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
-from scipy.signal import spectrogram
 
 from linewatch.evidence.clip_file import ClipData
 from linewatch.records import Block
@@ -90,6 +89,8 @@ def _waterfall(samples: NDArray[np.float64], rate_hz: float, ends: tuple[str, st
 
 def _spectrogram(samples: NDArray[np.float64], rate_hz: float, ends: tuple[str, str], clip: ClipData) -> Picture:
     """Power by frequency (upwards) and time of the channel with the most energy, over each frequency's median."""
+    from scipy.signal import spectrogram  # noqa: PLC0415 - takes half a second, and only who draws one needs it
+
     clean = np.nan_to_num(samples - np.nanmedian(samples, axis=0))
     loudest = int(np.argmax(clean.var(axis=0)))
     window = int(min(256, max(16, 2 ** int(np.log2(max(len(clean) // 32, 16))))))

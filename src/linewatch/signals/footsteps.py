@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfilt, sosfilt_zi
 
 RATE_HZ: Final = 500.0
 FRAMES_HZ: Final = 100.0
@@ -75,6 +74,8 @@ class StepState(msgspec.Struct):
 
 @lru_cache(maxsize=32)
 def _filters(rate_hz: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from scipy.signal import butter  # noqa: PLC0415 - takes half a second, and only who has a geophone needs it
+
     high = min(BAND_HZ[1], 0.45 * rate_hz)
     band = butter(2, (BAND_HZ[0], high), "bandpass", fs=rate_hz, output="sos")
     return np.asarray(band), np.asarray(butter(2, SMOOTH_HZ, fs=rate_hz, output="sos"))
@@ -111,6 +112,8 @@ def find_steps(samples: NDArray[Any], state: StepState) -> list[Step]:
 
     A sample that is not a finite number is taken for the one before it.
     """
+    from scipy.signal import sosfilt, sosfilt_zi  # noqa: PLC0415 - as above
+
     reduced = _reduced(samples, state)
     if not len(reduced):
         return []
