@@ -61,5 +61,5 @@ class Stations:
             "to_m": stretch.to_m,
             "time": time_ns / 1e9,
         }
-        row.update(values)
+        row.update({str(field): value for field, value in values.items()})
         return msgspec.convert(row, WeatherRow)
