@@ -39,6 +39,16 @@ def walker(n: int, height: int = 240, width: int = 320, seed: int = 0) -> NDArra
     return np.clip(frames + rng.normal(0.0, 1.5, frames.shape), 0, 255).astype(np.uint8)
 
 
+class _Closing(rtsp.RtspServer):
+    """Lets go of a client's socket however its session ends; the library leaves it to the garbage collector."""
+
+    async def _handle_client(self, sock: Any) -> None:
+        try:
+            await super()._handle_client(sock)
+        finally:
+            sock.writer.transport.abort()
+
+
 class RtspServer:
     """One server over a folder, in a thread of its own."""
 
@@ -58,7 +68,7 @@ class RtspServer:
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10.0)
 
     async def _start(self) -> None:
-        self._server = await rtsp.RtspServer(str(self._folder), "127.0.0.1", self.port).start()
+        self._server = await _Closing(str(self._folder), "127.0.0.1", self.port).start()
 
     def stop(self) -> None:
         """Listen no more, and end every connection."""
@@ -70,6 +80,7 @@ class RtspServer:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # sockets that were let go of are closed in the loop's next round
 
     def end(self) -> None:
         self.stop()
