@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     [
         ({"sensor": "fence-2"}, "sensor", "fence-1 (nearest), or one of fence-1, pir-1, radar-1"),
         ({"sensor": None}, "sensor", "this key is required by format 'array'"),
-        ({"format": "arrays"}, "format", "array (nearest), or one of array, das, detections, miniseed"),
+        ({"format": "arrays"}, "format", "array (nearest), or one of array, das, detections, miniseed, video"),
         ({"format": None}, "format", "this key is required"),
         ({"rate": 5}, "rate", "rate_hz (nearest)"),
         ({"wholly_unknown": 5}, "wholly_unknown", "channels, data, end, first_channel"),

@@ -19,7 +19,7 @@ class RecordingSettings(msgspec.Struct, frozen=True):
 
 
 card: Final = Card(
-    title="Recordings from files: arrays (.npy, .npz, .csv), MiniSEED, DAS and detections (.parquet, .jsonl)",
+    title="Recordings from files: arrays (.npy, .npz, .csv), MiniSEED, DAS, video and detections (.parquet, .jsonl)",
     level="block, detection",
     licence="Apache-2.0",
     docs="docs/recordings.md",

@@ -7,7 +7,7 @@ from linewatch.errors import Problem
 from linewatch.site.model import Site
 from linewatch.sources.recording._header import Facts, Header
 from linewatch.sources.recording._source import Reel
-from linewatch.sources.recording.formats import array, das, detections, miniseed
+from linewatch.sources.recording.formats import array, das, detections, miniseed, video
 
 
 class Format(NamedTuple):
@@ -24,4 +24,5 @@ FORMATS: Final[dict[str, Format]] = {
     "das": Format(das.FACTS, das.open_reel),
     "detections": Format(detections.FACTS, detections.open_reel),
     "miniseed": Format(miniseed.FACTS, miniseed.open_reel),
+    "video": Format(video.FACTS, video.open_reel),
 }
