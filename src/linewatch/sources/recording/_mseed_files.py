@@ -96,8 +96,9 @@ def scan_file(path: Path) -> Scan:
 def _record_at(path: Path, raw: memoryview, offset: int) -> tuple[int, str, Found | None]:
     """Length, stream and facts of the record at this place; length 0 where none begins, no facts where it has none."""
     try:
-        record = MS3Record.parse(raw[offset:], unpack_data=True)
-        length = int(record.reclen)
+        # The length of some old records shows only by where the next one begins: what counts is what they say alone.
+        length = int(MS3Record.parse(raw[offset:]).reclen)
+        record = MS3Record.parse(raw[offset : offset + length], unpack_data=True)
         piece = piece_of(record)
     except InputError:
         return length, "", None  # a log or the like: a record, but not of samples
