@@ -12,6 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from linewatch.app.settings_history import history_of
+from linewatch.app.watch_link import reload
+from linewatch.errors import StoreError
 from linewatch.records import Tick, from_bytes
 from linewatch.store import verify
 from linewatch.store.reader import open_store
@@ -115,8 +118,8 @@ def test_a_site_edited_under_a_running_watch_is_taken_up_or_refused_and_no_tick_
         watch.process.send_signal(signal.SIGHUP)
         assert watch.said().rstrip().endswith("changed: settings, sensors or places, sources")
         assert (watch.tell("gate-1"), watch.tell("gate-2")) == (200, 422)
-    assert "no watch" not in linewatch("reload", store).stdout
-    assert linewatch("reload", store).returncode == 2
+    with pytest.raises(StoreError, match="the store of a running watch"):
+        reload(store)
     assert not verify(store).breaks
     with open_store(store) as reader:
         payloads = [entry.payload for entry in reader.entries(kinds=("tick",))]
@@ -125,5 +128,4 @@ def test_a_site_edited_under_a_running_watch_is_taken_up_or_refused_and_no_tick_
     ticks = [tick.index for raw in payloads if raw and isinstance(tick := from_bytes(raw), Tick)]
     assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
     assert len(sites) == 3 and told.count("reload") == 3
-    history = json.loads(linewatch("settings", store, "--json").stdout.splitlines()[-1])
-    assert "return_s" in json.dumps(history)
+    assert history_of(store)[-1].changed == {"incident.return_s": (30.0, 7.0)}
