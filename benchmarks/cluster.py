@@ -220,8 +220,10 @@ def killed(bench: Bench, opened: Callable[[], list[Recording]], alone: Path, pla
     worst: dict[str, float] = {}
     for number, (role, at_ns) in enumerate(killer.kills):
         until_ns = killer.kills[number + 1][1] if number + 1 < len(killer.kills) else seen[-1][1]
-        times = [at_ns, *sorted(heard for _, heard in seen if at_ns <= heard < until_ns)]
-        gap = max((b - a) / S for a, b in itertools.pairwise(times)) if len(times) > 1 else float("inf")
+        after = sorted(heard for _, heard in seen if heard >= at_ns)
+        # Up to the first decision after the next kill: where that came too soon, the outage went on beyond it.
+        times = [at_ns, *after[: sum(heard < until_ns for heard in after) + 1]]
+        gap = max(((b - a) / S for a, b in itertools.pairwise(times)), default=0.0)
         worst[role] = max(worst.get(role, 0.0), gap)
     return {
         "kills": len(killer.kills),
