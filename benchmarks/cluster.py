@@ -237,12 +237,34 @@ def killed(bench: Bench, opened: Callable[[], list[Recording]], alone: Path, pla
 # --- pace -----------------------------------------------------------------------------------------------------------
 
 
+class WarmClock:
+    """A clock that stands still until the first decision: what waits while workers start is no delay of an alarm."""
+
+    def __init__(self) -> None:
+        self._still_ns: int | None = time.time_ns()
+        self._lost_ns = 0
+
+    def begin(self) -> None:
+        """Let it go."""
+        if self._still_ns is not None:
+            self._lost_ns, self._still_ns = time.time_ns() - self._still_ns, None
+
+    def now_ns(self) -> int:
+        """The time, less what was lost while it stood still."""
+        return time.time_ns() - self._lost_ns if self._still_ns is None else self._still_ns
+
+    def wait_until_ns(self, time_ns: int) -> None:
+        """Wait for so long as lies between."""
+        time.sleep(max(time_ns - self.now_ns(), 0) / 1e9)
+
+
 def latency(bench: Bench, opened: Callable[[], list[Recording]], workers: int = 1) -> Figures:
     """Time from shipping a tick to its decision, at so many batches of sections in a second."""
     label = "latency"
     run, plan = bench.run(label)
     cluster, _ = bench.cluster(label, run, workers, workers)
     seen: list[float] = []
+    clock = WarmClock()
     sections = len(plan.shares)
     speed = BATCHES_PER_S * plan.period_ns / S / sections
     try:
@@ -254,7 +276,8 @@ def latency(bench: Bench, opened: Callable[[], list[Recording]], workers: int = 
             opened,
             out=bench.folder / f"{label}-store",
             speed=speed,
-            on_decided=lambda _, sent, heard: seen.append((heard - sent) / 1e6),
+            clock=clock,
+            on_decided=lambda _, sent, heard: (clock.begin(), seen.append((heard - sent) / 1e6))[1],
         )
     finally:
         cluster.stop()
