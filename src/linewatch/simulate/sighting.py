@@ -23,7 +23,11 @@ _WIDEST_M: Final = {"fibre_vibration": 1.0, "contact": 2.0, "microwave": 8.0, "r
 _GROUND_WIDEST_M: Final = 300.0
 _HALF_EXTENT_MAX_M: Final = 80.0
 _STEADY_SHARE: Final = 0.7
-"""Share of wrong names that a sensor sticks to while it looks at one mover."""
+"""Share of its words in which a sensor sticks to the name that it gave a mover at first ..."""
+_STEADY_S: Final = 30.0
+"""... while it sees it from one side: about as long as a walker takes through a camera's view (*assumed*)."""
+_BEYOND_SHARE: Final = 0.6
+"""Error of a place beyond a span's end, as a share of the way to it: only loudness tells of that (*assumed*)."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -219,7 +223,7 @@ def sightings(
         kept &= _first_of_each(found, kept)
     if not kept.any():
         return None
-    return _reports(kind, found, np.flatnonzero(kept), strength_db, rng)
+    return _reports(kind, movers, found, np.flatnonzero(kept), strength_db, seed, rng)
 
 
 def _first_of_each(found: Seen, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -232,7 +236,9 @@ def _first_of_each(found: Seen, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _reports(kind: Kind, found: Seen, rows: Ints, strength_db: Floats, rng: np.random.Generator) -> Reports:
+def _reports(
+    kind: Kind, movers: Movers, found: Seen, rows: Ints, strength_db: Floats, seed: int, rng: np.random.Generator
+) -> Reports:
     n = len(rows)
     manner = MANNERS[kind.kind]
     sensor, strength_db = found.sensor[rows], strength_db[rows]
@@ -243,15 +249,18 @@ def _reports(kind: Kind, found: Seen, rows: Ints, strength_db: Floats, rng: np.r
         PERSON,
         found.sight.mover[rows],
     )
-    looks = _taken_for(kind, found.movers[rows], true, rng)
+    steady = _steady_chance(kind, movers, found, rows, seed)
+    looks = _taken_for(kind, true, steady, rng)
     act = np.full(n, UNKNOWN_MOVER)
     if manner.sees_acts:
         act = ACT_CONFUSION.taken_for(found.sight.act[rows], rng.random(n))
     low = high = np.full(n, -1, dtype=np.int32)
     if kind.kind in ("camera", "radar"):
         low, high = _counted(weight, 0.2 if kind.kind == "camera" else 0.35, rng)
-    # A report comes at the end of its frame, and each sensor has its own phase.
-    delay_s = rng.uniform(0.0, 0.2, n) if math.isfinite(manner.resolution_m) else rng.uniform(0.0, 0.4, n)
+    # A report comes at the end of its frame, all that a sensor sees in it at once, and each sensor has its own phase.
+    frame = np.rint(found.time_s[rows] / manner.period_s).astype(np.uint64)
+    delay_s = _mixed(kind.key[sensor] + frame * np.uint64(0x9FB21C651E98DF25))
+    delay_s *= 0.2 if math.isfinite(manner.resolution_m) else 0.4
     time_s = found.time_s[rows] + delay_s
     return Reports(
         sensor=kind.index[sensor],
@@ -268,13 +277,21 @@ def _reports(kind: Kind, found: Seen, rows: Ints, strength_db: Floats, rng: np.r
     )
 
 
-def _taken_for(kind: Kind, who: Ints, true: Ints, rng: np.random.Generator) -> Ints:
+def _steady_chance(kind: Kind, movers: Movers, found: Seen, rows: Ints, seed: int) -> Floats:
+    """The chance by which each sensor names each mover for a while; sensors that stand apart err apart."""
+    who, sensor = found.movers[rows], found.sensor[rows]
+    # Not all change their minds at once.
+    phase_s = _mixed(movers.key[who] ^ kind.key[sensor]) * _STEADY_S
+    spell = np.floor((found.time_s[rows] + phase_s) / _STEADY_S).astype(np.uint64)
+    own = movers.key[who] ^ kind.key[sensor] ^ np.uint64(seed & (2**63 - 1))
+    return _mixed(own + (spell + np.uint64(1)) * np.uint64(0xD1342543DE82EF95))
+
+
+def _taken_for(kind: Kind, true: Ints, steady: Floats, rng: np.random.Generator) -> Ints:
     """What each is taken for: a sensor mostly sticks to the name it gave a mover a moment ago."""
     if kind.kind not in MOVER_CONFUSION:
         return looks_of(kind.kind, true)
-    each, back = np.unique(who, return_inverse=True)
-    steady = rng.random(len(each))[back]
-    chance = np.where(rng.random(len(who)) < _STEADY_SHARE, steady, rng.random(len(who)))
+    chance = np.where(rng.random(len(true)) < _STEADY_SHARE, steady, rng.random(len(true)))
     return looks_of(kind.kind, MOVER_CONFUSION[kind.kind].taken_for(true, chance))
 
 
@@ -299,12 +316,14 @@ def _measured(
     width_m = kind.width_m[sensor]
     if kind.width_m.any() and kind.kind not in LINKS:
         chainage_m = chainage_m - found.sight.along_m[rows]  # the channel that feels it most
-        # The channel's width, and the flatter top of a wave that comes from further away.
-        sigma_m = np.sqrt(width_m**2 / 12.0 + (0.15 * distance_m) ** 2 + 0.25)
+        # The channel's width, and the flatter top of a wave that comes from further away. What passes beyond its last
+        # channel is felt there, and the sensor knows that it may be further on.
+        scatter_m = np.sqrt(width_m**2 / 12.0 + (0.15 * distance_m) ** 2 + 0.25)
+        sigma_m = np.hypot(scatter_m, _BEYOND_SHARE * found.sight.along_m[rows])
         loss = physics.FENCE_DB_PER_M if kind.kind == "fibre_vibration" else 1.0
         half_m = np.clip(over_db / loss, width_m / 2.0, _HALF_EXTENT_MAX_M)
         return out | {
-            "chainage_m": chainage_m + rng.normal(0.0, 1.0, n) * sigma_m,
+            "chainage_m": chainage_m + rng.normal(0.0, 1.0, n) * scatter_m,
             "chainage_sigma_m": sigma_m,
             "half_extent_m": half_m,
         }

@@ -152,7 +152,11 @@ class Simulation:
             times_s = (
                 np.arange(math.ceil(from_s / _KNOWN_PERIOD_S), math.ceil(to_s / _KNOWN_PERIOD_S)) * _KNOWN_PERIOD_S
             )
-            times_s = times_s[(times_s >= self.movers.start_s[mover]) & (times_s < self.movers.end_s[mover])]
+            begins_s = float(self.movers.start_s[mover])
+            times_s = times_s[(times_s > begins_s) & (times_s < self.movers.end_s[mover])]
+            if from_s <= begins_s < to_s:
+                # Its last report from before it came to the line: no patrol begins where the sensors do.
+                times_s = np.insert(times_s, 0, begins_s)
             if not len(times_s):
                 continue
             at = self.movers.at(np.full(len(times_s), mover), times_s)
