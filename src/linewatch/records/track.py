@@ -76,6 +76,8 @@ class Track(msgspec.Struct, frozen=True, tag="track"):
     """Tracks it came out of by a split, or that were merged into it."""
     ended_reason: str = ""
     """Why it ended, in words."""
+    late: bool = False
+    """Whether it rests on detections that came too late to be put in order."""
 
 
 class HandOver(msgspec.Struct, frozen=True, tag="hand_over"):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from zlib import crc32
 
+import msgspec
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -29,10 +30,13 @@ REASONS: Final[tuple[tuple[Condition, str], ...]] = (
     ("refused", "without a standard deviation above zero, or with a stretch that ends before it begins"),
     ("refused", "with a probability outside 0 to 1"),
     ("refused", "ahead of time: check the sensor's clock"),
-    ("late", "later than the window in which they could still be used"),
+    ("late", "later than the window in which they could still be put in order; used on arrival, as corroboration"),
     ("dropped", "beyond the bound of one tick; the strongest were kept"),
+    ("late", "too old to say anything about now"),
 )
+SLOW: Final = 5
 FLOOD: Final = 6
+TOO_OLD: Final = 7
 GOOD: Final = 10
 LATE_BUT_GOOD: Final = 11
 
@@ -65,6 +69,7 @@ def _verdicts(
     low_m: float,
     high_m: float,
     newest_ns: int,
+    too_old_ns: int,
     oldest_ns: int,
     in_time_ns: int,
 ) -> NDArray[np.int8]:
@@ -84,8 +89,10 @@ def _verdicts(
             out[i] = 3
         elif time_ns[i] > newest_ns:
             out[i] = 4
+        elif time_ns[i] < too_old_ns:
+            out[i] = TOO_OLD
         elif time_ns[i] < oldest_ns:
-            out[i] = 5
+            out[i] = SLOW
         elif time_ns[i] < in_time_ns:
             out[i] = LATE_BUT_GOOD
         else:
@@ -96,7 +103,7 @@ def _verdicts(
 def verdicts(
     batch: Detections, watch: Watch, settings: TrackSettings, tick: Tick, length_m: float, oldest_ns: int
 ) -> NDArray[np.int8]:
-    """A word on every row: `GOOD`, `LATE_BUT_GOOD` (inside the window), or the index of a reason to refuse it."""
+    """A word on every row: `GOOD`, `LATE_BUT_GOOD` (inside the window), or the index of a reason, `SLOW` among them."""
     known = np.array([sensor in watch.index for sensor in batch.sensors], dtype=bool)[batch.sensor_index]
     words = np.asarray(
         _verdicts(
@@ -110,14 +117,32 @@ def verdicts(
             -settings.margin_m,
             length_m + settings.margin_m,
             tick.time_ns + int(settings.future_s * NS_PER_S),
+            tick.time_ns - int(settings.slow_s * NS_PER_S),
             oldest_ns,
             tick.time_ns - tick.period_ns,
         )
     )
-    if len(batch) > settings.max_detections and int((words >= GOOD).sum()) > settings.max_detections:
-        order = np.lexsort((np.arange(len(batch)), -batch.strength_db, -batch.probability, words < GOOD))
-        words[order[settings.max_detections : int((words >= GOOD).sum())]] = FLOOD
+    usable = (words >= GOOD) | (words == SLOW)
+    if len(batch) > settings.max_detections and int(usable.sum()) > settings.max_detections:
+        order = np.lexsort((np.arange(len(batch)), -batch.strength_db, -batch.probability, ~usable))
+        words[order[settings.max_detections : int(usable.sum())]] = FLOOD
     return words
+
+
+def on_arrival(batch: Detections, tick: Tick, settings: TrackSettings) -> Detections:
+    """Detections that came too late for their own time as what they say about now.
+
+    Whoever was there may have gone on since, so the place is wider, and a speed says nothing any more.
+    """
+    gone_m = settings.slow_mps * (tick.time_ns - batch.time_ns) / NS_PER_S
+    return msgspec.structs.replace(
+        batch,
+        time_ns=np.full(len(batch), tick.time_ns - 1),
+        chainage_sigma_m=np.hypot(batch.chainage_sigma_m, gone_m),
+        offset_sigma_m=np.hypot(batch.offset_sigma_m, gone_m),
+        velocity_mps=np.full(len(batch), np.nan),
+        velocity_sigma_mps=np.full(len(batch), np.nan),
+    )
 
 
 def health_of(batch: Detections, words: NDArray[np.int8], tick: Tick, counted: NDArray[np.bool_]) -> list[Health]:
@@ -164,8 +189,8 @@ def _fill(
         sensor = of_sensor[index[i]]
         z.sensor = int(sensor[0])
         z.clutter_per_m, z.look_s, z.detect, z.start_speed_variance = sensor[1], sensor[2], sensor[3], sensor[4]
-        z.feels, z.pieces = int(sensor[5]), 1
-        z.time_ns = time_ns[i] - int(sensor[6])
+        z.feels, z.kind, z.pieces = int(sensor[5]), int(sensor[6]), 1
+        z.time_ns = time_ns[i] - int(sensor[7])
         z.chainage_m, z.from_m, z.to_m = numbers[0][i], numbers[1][i], numbers[2][i]
         z.place_mm = int(np.rint(z.chainage_m * 1000.0))
         z.duration_s, z.strength_db, z.probability = numbers[3][i], numbers[4][i], numbers[5][i]

@@ -80,8 +80,11 @@ def take_in(tracks: NDArray[Any], seen: NDArray[np.uint64], into: NDArray[np.int
             two.p_yy, two.p_yw, two.p_ww = one.p_yy, one.p_yw, one.p_ww
             two.from_m, two.to_m, two.extent_ns = one.from_m, one.to_m, one.extent_ns
             two.extent_s, two.extent_sigma_m = one.extent_s, one.extent_sigma_m
+        for kind in range(len(two.spoke_ns)):
+            two.spoke_ns[kind] = max(one.spoke_ns[kind], two.spoke_ns[kind])
         two.fed = min(1.0, one.fed + two.fed)
         two.last_ns = max(one.last_ns, two.last_ns)
+        two.late |= one.late
         two.detections += one.detections
         two.touches += one.touches
         two.strength_db = max(one.strength_db, two.strength_db)

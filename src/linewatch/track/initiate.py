@@ -137,9 +137,9 @@ def begin(
         track.strength_db = z.strength_db
         track.spread = z.feels != TOUCH
         track.width_log = track.told_log = np.nan
-        hear_kinds(track, z)
+        hear_kinds(track, z, True)  # noqa: FBT003
         hear_size(track, z)
-        track.detections = 1
+        track.detections, track.late = 1, z.late
         track.touches = z.feels == TOUCH
         track.fed = track.due = 1.0
         track.first_sensor = track.last_sensor = z.sensor

@@ -19,6 +19,7 @@ FRESH_S: Final = 60.0  # a report older than this explains nothing any more
 WANDER_MPS: Final = 1.0  # how fast a party may have moved from where it reported itself
 NEAR_SIGMA: Final = 3.0
 FURTHEST_M: Final = 60.0
+KEPT_MPS: Final = 15.0  # who was matched before may have braked, turned or sped up by so much since the last report
 ALARMING: Final = frozenset({INTENTS.index("crossing"), INTENTS.index("contact")})
 
 
@@ -28,7 +29,7 @@ def number_of(mover: KnownMover) -> int:
 
 
 def know(tracks: NDArray[Any], movers: tuple[KnownMover, ...], now_ns: int) -> None:
-    """Set `known` of every track in place: nearest first, up to the number that the mover stands for."""
+    """Set `known` of every track in place, up to the number that the mover stands for."""
     if not len(tracks) or (not movers and not tracks["known"].any()):
         return
     known = np.zeros(len(tracks), dtype=np.int32)
@@ -46,14 +47,18 @@ def know(tracks: NDArray[Any], movers: tuple[KnownMover, ...], now_ns: int) -> N
 
 
 def _near(tracks: NDArray[Any], mover: KnownMover, age_s: float) -> list[int]:
-    """Rows of tracks that may be this mover, nearest first."""
+    """Rows of tracks that may be this mover: those that were it before, then the nearest."""
     # Where the track was when the report was true: a vehicle is far from where it last said it is.
     far = np.abs(tracks["chainage_m"] - age_s * tracks["velocity_mps"] - mover.chainage_m)
-    spread = np.sqrt(tracks["p_xx"] + mover.chainage_sigma_m**2 + (WANDER_MPS * age_s) ** 2)
+    # A young track hardly knows its speed, and so not where it was.
+    was_m2 = tracks["p_xx"] - 2.0 * age_s * tracks["p_xv"] + age_s**2 * tracks["p_vv"]
+    spread = np.sqrt(was_m2 + mover.chainage_sigma_m**2 + (WANDER_MPS * age_s) ** 2)
     near = far <= np.minimum(NEAR_SIGMA * spread, FURTHEST_M)
+    kept = tracks["known"] == number_of(mover)
+    near |= kept & (np.abs(tracks["chainage_m"] - mover.chainage_m) <= FURTHEST_M + KEPT_MPS * age_s)
     if mover.offset_m is not None and not math.isnan(mover.offset_m):
         with np.errstate(invalid="ignore"):
             aside = np.abs(tracks["offset_m"] - mover.offset_m) > NEAR_SIGMA * np.sqrt(tracks["p_yy"] + spread**2)
         near &= ~aside
     rows = np.flatnonzero(near)
-    return [int(row) for row in rows[np.lexsort((rows, far[rows]))]]
+    return [int(row) for row in rows[np.lexsort((rows, far[rows], ~kept[rows]))]]

@@ -89,17 +89,19 @@ class Watch:
         )
         speaks = np.array([kind.silence_speaks for kind in kinds], dtype=bool)
         self.feels: NDArray[np.int64] = np.array([kind.feels for kind in kinds], dtype=np.int64)
+        names = list(KINDS)
+        self.kind: NDArray[np.int64] = np.array([names.index(sensor.kind) for sensor in sensors], dtype=np.int64)
         self.touch: NDArray[np.bool_] = self.feels == TOUCH
         in_service = np.array([sensor.state == "in_service" for sensor in sensors], dtype=bool)
         self.silence_per_s: NDArray[np.float64] = np.where(speaks & in_service, -np.log1p(-self.detect) / look_s, 0.0)
         self.colour: NDArray[np.int64] = _colours(self.from_m - SCAN_GUARD_M, self.to_m + SCAN_GUARD_M)
 
     def facts_for(self, touch_speed_mps: float, top_speed_mps: float) -> list[tuple[float, ...]]:
-        """By sensor: its index, clutter_per_m, look_s, detect, variance of a first speed, and what it feels."""
+        """By sensor: its index, clutter_per_m, look_s, detect, variance of a first speed, what it feels, its kind."""
         slow, fast = touch_speed_mps**2, top_speed_mps**2 / 3.0
         speed = np.where(self.touch, slow, fast)
         index, feels = np.arange(float(len(self.ids))), self.feels.astype(np.float64)
-        columns = (index, self.clutter_per_m, self.look_s, self.detect, speed, feels)
+        columns = (index, self.clutter_per_m, self.look_s, self.detect, speed, feels, self.kind.astype(np.float64))
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
     def blind(self, outages: tuple[Outage, ...]) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ LIVES: Final[tuple[TrackState, ...]] = ("tentative", "confirmed", "coasting", "e
 ENDED: Final = 3
 EXACT: Final = (
     *("time_ns", "first_ns", "last_ns", "id", "origin", "first_sensor", "place_mm"),
-    *("detections", "count_low", "count_high", "life", "intent", "gait"),
+    *("detections", "count_low", "count_high", "life", "intent", "gait", "late"),
 )
 KEY: Final = ("origin", "first_sensor", "first_ns", "place_mm")
 NUMBERS: Final = (
@@ -162,7 +162,8 @@ def records(
     state = ENDED if ended else None
     out: list[Track] = []
     for i, (whole, number) in enumerate(zip(exact, rounded, strict=True)):
-        time_ns, first_ns, last_ns, id_, origin, sensor, place_mm, detections, low, high, life, intent, gait = whole
+        time_ns, first_ns, last_ns, id_, origin, sensor, place_mm, *_, late = whole
+        detections, low, high, life, intent, gait = whole[7:13]
         existence, x, sx, v, sv, xv, from_m, to_m, db, y, sy, w = number
         first = _key(watch, sensor, first_ns, place_mm)
         blind = math.isnan(y)
@@ -200,6 +201,7 @@ def records(
                 known=known[i] if known else None,
                 parents=() if parents is None else tuple(f"{parent:016x}" for parent in parents[i] if parent),
                 ended_reason=ended[i] if ended else "",
+                late=bool(late),
             )
         )
     return out

@@ -48,7 +48,11 @@ class TrackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     forget_tentative_s: float = 10.0
     """The same for one that was never confirmed."""
     window_s: float = 2.0
-    """Detections up to this late are used as if they had been in time; later ones are counted as Health."""
+    """Detections up to this late are used as if they had been in time."""
+    slow_s: float = 120.0
+    """Later ones, up to this late, corroborate: they are used on arrival, with a wider place, and counted as Health."""
+    slow_mps: float = 2.0
+    """How much wider for each second that they come late: as far as somebody on foot may have gone."""
     future_s: float = 1.0
     """A detection further ahead of the tick than this is refused."""
     margin_m: float = 100.0

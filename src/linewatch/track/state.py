@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewatch.records import ACTS, MOVERS, Detections, HandOver, KnownMover, Outage, Tick
+from linewatch.track.performance import KINDS
 
 N_MOVERS: Final = len(MOVERS)
 N_ACTS: Final = len(ACTS)
+N_SENSOR_KINDS: Final = len(KINDS)
 NS_PER_S: Final = 1_000_000_000
 
 TENTATIVE: Final = 0
@@ -33,6 +35,7 @@ TRACK: Final = np.dtype(
         ("sent_ns", "i8"),  # last report
         ("place_mm", "i8"),  # place of the first detection, for its key
         ("vendor", "i8"),  # hash of the track id that a sensor of its own gives it
+        ("spoke_ns", "i8", N_SENSOR_KINDS),  # when a sensor of each kind last said what it is
         ("id", "u8"),  # the sixteen hex digits of the track's id; 0 until it is confirmed
         ("parents", "u8", 4),  # ids it came out of, latest first
         # Motion: along the line, and across it where observable.
@@ -87,6 +90,7 @@ TRACK: Final = np.dtype(
         ("intent", "u1"),
         ("gait", "u1"),
         ("shadow", "u1"),  # 1: the neighbour's, seen here for one tick
+        ("late", "u1"),  # 1: it rests on something that came late
         ("side", "i1"),  # which side of the line it was last clearly on: 1 approach side, -1 beyond, 0 not known
         ("sent_life", "u1"),
         ("sent_intent", "u1"),
@@ -122,6 +126,8 @@ MEASUREMENT: Final = np.dtype(
         ("count_low", "i4"),
         ("count_high", "i4"),
         ("sensor", "i4"),
+        ("kind", "i4"),  # number of its sensor's kind in `performance.KINDS`
+        ("late", "i4"),  # 1: it came too late for its own time, and speaks of now
         ("scan", "i4"),
         ("feels", "i4"),  # what its sensor feels: `TOUCH`, `STEPS`, `BODIES` or none of them
         ("company_low", "i4"),  # it and those that its sensor shows right beside it; -1 where it does not count
@@ -145,12 +151,22 @@ def joined(*parts: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([part.view(_RAW) for part in parts]).view(TRACK)
 
 
+class Corroboration(msgspec.Struct, frozen=True, eq=False, tag="corroboration"):
+    """Detections that came too late for their own time, as they are used on arrival (`admit.on_arrival`)."""
+
+    batch: Detections
+    """What they say about now."""
+
+
+Items = tuple[Detections | Corroboration | HandOver | KnownMover | Outage, ...]
+
+
 class Moment(msgspec.Struct, frozen=True, eq=False):
     """What came at one tick of the window, and what was known before it."""
 
     tick: Tick
     """The tick."""
-    items: tuple[Detections | HandOver | KnownMover | Outage, ...]
+    items: Items
     """What came."""
     before: "Known | None"
     """State before it; kept for one tick a second only."""

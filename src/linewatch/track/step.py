@@ -10,7 +10,7 @@ from linewatch.ports import Batch
 from linewatch.records import Detections, HandOver, Health, KnownMover, Outage, Record, Tick, Track, concatenate
 from linewatch.site.model import Site
 from linewatch.track import delete, fuse, handover, recall, report
-from linewatch.track.admit import GOOD, LATE_BUT_GOOD, health_of, measurements, only_of, verdicts
+from linewatch.track.admit import GOOD, LATE_BUT_GOOD, SLOW, health_of, measurements, on_arrival, only_of, verdicts
 from linewatch.track.associate import associate, gate
 from linewatch.track.group import count, gather
 from linewatch.track.initiate import begin, descend, newcomers
@@ -20,10 +20,20 @@ from linewatch.track.noise import NoiseFloor
 from linewatch.track.performance import Watch, silence_evidence
 from linewatch.track.predict import predict
 from linewatch.track.settings import TrackSettings
-from linewatch.track.state import NS_PER_S, TRACK, Known, Moment, TrackerState, chosen, joined, no_tracks, rows_of
+from linewatch.track.state import (
+    NS_PER_S,
+    TRACK,
+    Corroboration,
+    Items,
+    Known,
+    Moment,
+    TrackerState,
+    chosen,
+    joined,
+    no_tracks,
+    rows_of,
+)
 from linewatch.track.update import update
-
-Items = tuple[Detections | HandOver | KnownMover | Outage, ...]
 
 
 class Work(msgspec.Struct, eq=False):
@@ -128,8 +138,10 @@ class TrackStep:
         x = whole.chainage_m
         counted = (x >= self._owned_m[0]) & (x < self._owned_m[1]) | ~np.isfinite(x) & (self._origin == 0)
         out += health_of(whole, words, tick, counted)
-        late = words == LATE_BUT_GOOD
-        kept = (whole.take(good),) if good.any() else ()
+        late, slow = words == LATE_BUT_GOOD, words == SLOW
+        kept: Items = (whole.take(good),) if good.any() else ()
+        if slow.any():
+            kept = (*kept, Corroboration(on_arrival(whole.take(slow), tick, self._settings)))
         return (*others, *kept), whole.take(late) if late.any() else None, out
 
     def _live_again(
@@ -172,8 +184,14 @@ class TrackStep:
         return work, tuple(m for _, m in sorted(movers.items())), still
 
     def _scans(self, items: Items) -> list[NDArray[Any]]:
-        """What came, cut into scans in the order of time."""
-        batches = [item for item in items if isinstance(item, Detections)]
+        """What came, cut into scans in the order of time; what came late speaks last."""
+        scans = self._cut([item for item in items if isinstance(item, Detections)])
+        late = self._cut([item.batch for item in items if isinstance(item, Corroboration)])
+        for scan in late:
+            scan["late"] = 1
+        return [*scans, *late]
+
+    def _cut(self, batches: list[Detections]) -> list[NDArray[Any]]:
         if not batches:
             return []
         rows = measurements(concatenate(self._line.id, batches), self._watch, self._facts, self._settings)

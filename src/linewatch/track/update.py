@@ -17,8 +17,12 @@ from linewatch.track.performance import TOUCH
 
 MEMORY: Final = 0.1  # of the running means that tell one mover with two tracks from two movers
 OWN: Final = 0.5  # a detection is a track's own when more probable than not
-SAME_WORD: Final = 0.3  # weight of one more word of the same sensor on the kind: its frames say much the same
-OTHER_WORD: Final = 0.6  # of a word of another sensor, which is wrong for reasons of its own
+SAME_ACT: Final = 0.3  # weight of one more word of the same sensor on the act: its frames say much the same
+OTHER_ACT: Final = 0.6  # of a word of another sensor, which is wrong for reasons of its own
+# What it is does not change, and what makes one kind of sensor err about it lasts: the first word of a kind counts in
+# full, those that follow count by the time that has passed, and another sensor's first word of that kind counts half.
+SPELL_S: Final = 10.0
+OTHER_WORD: Final = 0.5
 LEAST_WORD: Final = 0.02  # no single word rules a kind out
 LEAST_BELIEF: Final = 0.001  # nor do all of them together: a belief can always be turned by a few words more
 STALE_NS: Final = 2_000_000_000  # a stretch this old gives way to any newer one
@@ -103,13 +107,21 @@ def _pool(belief: Any, word: Any, weight: float) -> None:
 
 
 @njit(cache=True, nogil=True)
-def hear_kinds(track: Any, z: Any) -> None:
-    """Pool what a detection says about mover and act into the track's own probabilities."""
-    weight = SAME_WORD if z.sensor == track.last_sensor else OTHER_WORD
+def hear_kinds(track: Any, z: Any, new: bool) -> None:  # noqa: FBT001 - compiled: it takes no keywords
+    """Pool what a detection says about mover and act into the track's own probabilities.
+
+    `new` tells whether its sensor has said nothing of this track before.
+    """
     if not math.isnan(z.mover[0]):
+        weight = 1.0
+        last_ns = track.spoke_ns[z.kind]
+        if last_ns != 0:
+            passed = min(max((z.time_ns - last_ns) * 1e-9 / SPELL_S, 0.0), 1.0)
+            weight = max(passed, OTHER_WORD if new else 0.0)
+        track.spoke_ns[z.kind] = max(last_ns, z.time_ns)
         _pool(track.mover, z.mover, weight)
     if not math.isnan(z.act[0]):
-        _pool(track.act, z.act, weight)
+        _pool(track.act, z.act, SAME_ACT if z.sensor == track.last_sensor else OTHER_ACT)
 
 
 @njit(cache=True, nogil=True)
@@ -182,12 +194,13 @@ def update(
         track.existence = min(believed(track, z, after), most_probability)
         if share[best] <= OWN:
             continue
-        word, bit = z.sensor // 64, np.uint64(z.sensor % 64)
-        seen[i, word] |= np.uint64(1) << bit
-        heard[i, word] |= np.uint64(1) << bit
-        hear_kinds(track, z)
+        word, bit = z.sensor // 64, np.uint64(1) << np.uint64(z.sensor % 64)
+        hear_kinds(track, z, seen[i, word] & bit == 0)
+        seen[i, word] |= bit
+        heard[i, word] |= bit
         take_stretch(track, z)
         hear_size(track, z)
+        track.late |= z.late
         track.detections += 1
         track.touches += z.feels == TOUCH
         track.strength_db = max(track.strength_db, z.strength_db)

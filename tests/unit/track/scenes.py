@@ -37,6 +37,11 @@ def radar(length_m: float = 600.0, *, pd: float = 0.9, far_per_day: float = 50.0
     )
 
 
+def pir(name: str, at_m: float) -> Sensor:
+    """An infra-red sensor beside the line."""
+    return Sensor(name, "pir", "main", at_m=at_m, range_m=10.0)
+
+
 def at(
     seconds: float,
     chainage_m: float,

@@ -1,7 +1,7 @@
-from linewatch.records import HandOver, Outage, batch_of, canonical_bytes, quantise, track_id
+from linewatch.records import HandOver, Outage, Track, batch_of, canonical_bytes, quantise, track_id
 from linewatch.records.state import freeze, thaw
 from linewatch.track import TrackerState
-from tests.unit.track.scenes import START_NS, Bench, S, at, fence_line, of_act, radar, ticks
+from tests.unit.track.scenes import START_NS, Bench, S, at, fence_line, of_act, pir, radar, ticks
 
 
 def burst(start_s: float = 0.1, frames: int = 5, place_m: float = 150.0) -> list:
@@ -138,3 +138,34 @@ def test_impossible_detections_are_refused_and_counted() -> None:
     assert health[("refused", "fence")] == 1
     assert sum(h.count for h in out if type(h).__name__ == "Health") == 6
     assert len(bench.ids()) == 1
+
+
+def test_a_slow_sensors_word_is_borne_out_on_arrival_and_moves_nothing() -> None:
+    bench = Bench(fence_line(sensors=[radar(), pir("pir", 100.0)]))
+    seen = [at(0.5 + k / 2, 100.0, sensor="radar") for k in range(40)]
+    slow = at(2.0, 100.0, sensor="pir", sigma_m=5.0, received_ns=START_NS + 12 * S)
+    out = bench.run([*seen, slow], 20.0)
+    told = [record for record in out if isinstance(record, Track)]
+    assert len(bench.ids()) == 1
+    before = [record for record in told if record.time_ns < START_NS + 12 * S]
+    assert not any(record.late or "pir" in record.sensors for record in before)
+    assert told[-1].late
+    assert told[-1].sensors == ("pir", "radar")
+    assert abs(told[-1].chainage_m - 100.0) < 2.0
+
+
+def test_a_slow_sensors_word_alone_begins_a_track_that_says_that_it_is_late() -> None:
+    bench = Bench(fence_line(sensors=[radar(), pir("pir", 100.0)]))
+    slow = [at(float(k), 100.0, sensor="pir", sigma_m=5.0, received_ns=START_NS + (k + 20) * S) for k in range(4)]
+    out = bench.run(slow, 30.0)
+    told = [record for record in out if isinstance(record, Track)]
+    assert told
+    assert all(record.late and record.sensors == ("pir",) for record in told)
+    assert all(record.chainage_sigma_m >= 20.0 for record in told[:1])
+
+
+def test_what_is_older_than_anything_it_could_tell_of_now_is_only_counted() -> None:
+    bench = Bench(fence_line(sensors=[radar()]))
+    out = bench.run([at(1.0, 100.0, sensor="radar", received_ns=START_NS + 200 * S)], 201.0)
+    assert [(h.condition, h.count) for h in out if type(h).__name__ == "Health"] == [("late", 1)]
+    assert not bench.ids()
