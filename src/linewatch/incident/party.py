@@ -31,12 +31,21 @@ class Part(msgspec.Struct, frozen=True):
     """Whether it is old enough to be counted beside others."""
     offset_m: float | None = None
     """Its distance from the line, where known."""
+    stranger: bool = False
+    """Whether it is surely there, and neither own people nor planned work."""
 
 
-def part_of(track: Track) -> Part:
+def part_of(track: Track, *, stranger: bool = False) -> Part:
     """What a track adds to its incident."""
-    sure = track.detections >= _LEAST_DETECTIONS
-    return Part(track.from_m, track.to_m, max(track.count_low, 1), max(track.count_high, 1), sure, track.offset_m)
+    return Part(
+        from_m=track.from_m,
+        to_m=track.to_m,
+        count_low=max(track.count_low, 1),
+        count_high=max(track.count_high, 1),
+        sure=track.detections >= _LEAST_DETECTIONS,
+        offset_m=track.offset_m,
+        stranger=stranger,
+    )
 
 
 def heaps(parts: Mapping[str, Part]) -> tuple[Party, ...]:

@@ -48,16 +48,24 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     raise_probability: float = 0.9
     """Existence probability from which a confirmed track raises an incident."""
-    lone_wait_s: float = 1.5
+    lone_wait_s: float = 0.8
     """Where another kind of sensor watches too, a lone witness must go on for so long ..."""
-    lone_detections: int = 3
-    """... and detect so often, before its track raises an incident."""
+    lone_detections: int = 2
+    """... detect so often ..."""
+    lone_probability: float = 0.99
+    """... and be so sure that something is there, before its track raises an incident."""
     agreeing_detections: int = 3
     """Detections of a track that two kinds of sensor have seen: two weak ones meet by chance too often."""
+    threat_probability: float = 0.88
+    """How sure it must be that something is not harmless before it is raised at once: as sure as one camera is."""
     sure_probability: float = 0.95
-    """How sure it must be that something is harmless, or that it is not, before the incident says so ..."""
-    unsure_s: float = 4.0
-    """... and how long a new track may keep that open: then it is raised as what it looks like."""
+    """The same for what is harmless, and for calling an incident the one after it was called the other."""
+    unsure_s: float = 1.5
+    """How long a new track that is likely no harmless one (`likely_probability`) may keep it open ..."""
+    likely_probability: float = 0.75
+    """... which it is from so much on ..."""
+    open_s: float = 4.0
+    """... and how long any other: then it is raised as what it looks like."""
     join_gap_m: float = 25.0
     """A new track this near to an open incident's stretch, and seen by the same sensors, joins it."""
     join_gap_s: float = 30.0
@@ -98,12 +106,14 @@ def convincing(witnesses: Witnesses, track: Track, settings: IncidentSettings) -
         return True
     goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
     threat = threat_probability(track)
-    settled = max(threat, 1.0 - threat) >= settings.sure_probability or goes_on_s >= settings.unsure_s
-    if not settled and not barrier_contact(witnesses.site, track):
+    sure = threat >= settings.threat_probability or 1.0 - threat >= settings.sure_probability
+    settled = sure or goes_on_s >= (settings.unsure_s if threat >= settings.likely_probability else settings.open_s)
+    if not settled and not (threat >= 0.5 and barrier_contact(witnesses.site, track)):
         return False
     if witnesses.agree(track):
         return track.detections >= settings.agreeing_detections
-    return goes_on_s >= settings.lone_wait_s and track.detections >= settings.lone_detections
+    goes_on = goes_on_s >= settings.lone_wait_s and track.detections >= settings.lone_detections
+    return goes_on and track.existence_probability >= settings.lone_probability
 
 
 def threat_probability(track: Track) -> float:
@@ -140,6 +150,8 @@ def judge(site: Site, track: Track, *, trusted: bool) -> tuple[Kind, float, Move
     contact = act == "none" and barrier_contact(site, track) and mover in ("person", "group", "unknown")
     if contact and intent in ("unknown", "still", "loiter"):
         intent = "contact"
+    if mover == "weather" and intent == "contact":
+        intent = "unknown"
     kind = derive_kind(
         act=act,  # type: ignore[arg-type]  # names come from ACTS, in its order
         mover=mover,
@@ -185,6 +197,7 @@ def from_track(site: Site, track: Track, tick_ns: int, settings_id: str, *, trus
             settings_id=settings_id,
             tracks=(track.id,),
             first_detection=track.first_detection,
+            late=track.late,
         )
     )
 
@@ -231,6 +244,7 @@ def refreshed(
             sensors=sensors,
             reason=_reason(site, incident, msgspec.structs.replace(track, sensors=sensors)),
             tracks=tracks,
+            late=incident.late or track.late,
         )
     )
     unchanged = msgspec.structs.replace(new, updated_ns=incident.updated_ns) == incident

@@ -6,13 +6,14 @@ import msgspec
 
 from linewatch.incident import acts, emergencies, known, policy, seats
 from linewatch.incident.attention import attend, counted, held_back
+from linewatch.incident.crowds import gather_crowds
 from linewatch.incident.desk import DeskSettings
 from linewatch.incident.entries import Refusal
 from linewatch.incident.grouping import grouped, lead_for, orphaned, stays_grouped
 from linewatch.incident.hours import Hours
 from linewatch.incident.lifecycle import Move as MoveName
 from linewatch.incident.lifecycle import apply_system_move
-from linewatch.incident.party import Part, of_one_crowd, part_of, sized, taken_in
+from linewatch.incident.party import Part, part_of, sized
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.rating import hazards_here, rerated
 from linewatch.incident.state import IncidentStepState, Wait, copied
@@ -81,7 +82,7 @@ class IncidentStep:
                 self._outage(state, item, tick)
             else:
                 refusals += self._beside(state, item, tick)
-        self._gather_crowds(state, tick)
+        gather_crowds(state, self.settings, tick.time_ns)
         self._raise_outages(state, tick)
         self._look_after(state, tick)
         self._return_to_normal(state, tick)
@@ -139,18 +140,22 @@ class IncidentStep:
             if track.state == "ended":
                 del state.by_track[track.id]
             return
-        trusted = explained is not None
+        others = {key: part for key, part in state.parts.get(owner or "", {}).items() if key != track.id}
+        # One stranger among own people is a stranger.
+        trusted = explained is not None and not any(part.stranger for part in others.values())
         said = track if explained is None else msgspec.structs.replace(track, known=explained.by)
+        convinced, speaks = policy.convincing(self.witnesses, track, settings), True
         if owner is None:
-            if not policy.convincing(self.witnesses, track, settings):
+            if not convinced:
                 return
             incident = policy.from_track(self.site, said, tick.time_ns, self.settings_id, trusted=trusted)
             weather = self._weather_at(state, incident.line, incident.chainage_m)
             incident = msgspec.structs.replace(incident, hazards=hazards_here(self.site, incident, weather))
             state.waiting[incident.id] = Wait(tick.time_ns)
-        elif track.state == "ended":
-            # How a track fades away is no news of what it was: not who drove by, nor that he was ours.
-            incident = state.incidents[owner]
+        elif track.state == "ended" or (others and not convinced and track.id not in state.incidents[owner].tracks):
+            # How a track fades away is no news of what it was: not who drove by, nor that he was ours. And what has
+            # only just come beside an event takes part, and says nothing of it yet.
+            incident, speaks = state.incidents[owner], False
             weather = None
         else:
             incident = policy.refreshed(
@@ -162,24 +167,27 @@ class IncidentStep:
             weather = self._weather_at(state, incident.line, incident.chainage_m)
         if explained is not None:
             state.explained[track.id] = explained
-        if track.state != "ended":
+        if speaks:
             incident = rerated(state.incidents.get(incident.id), incident, weather, self.desk.crowd_count)
-        incident = sized(incident, self._take_part(state, incident.id, track), tick.time_ns)
+        parts = self._take_part(state, incident.id, track, stranger=convinced and explained is None)
+        incident = sized(incident, parts, tick.time_ns)
         # Only own people who say where they are need nobody to look after them; who is in a work zone does.
         own = explained is not None and explained.by == track.known
         proved = track if own else msgspec.structs.replace(track, known=None)
-        state.vigils[incident.id] = watched(state.vigils.get(incident.id), proved, settings.welfare)
+        if track.state != "ended" or not parts:
+            # Where one of several is lost, the others are still looked after.
+            state.vigils[incident.id] = watched(state.vigils.get(incident.id), proved, settings.welfare)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
 
-    def _take_part(self, state: IncidentStepState, incident: str, track: Track) -> dict[str, Part]:
+    def _take_part(self, state: IncidentStepState, incident: str, track: Track, *, stranger: bool) -> dict[str, Part]:
         """The live parts of an incident, with what this track says now."""
         parts = {key: part for key, part in state.parts.get(incident, {}).items() if key != track.id}
         if track.state == "ended":
             state.by_track.pop(track.id, None)
         else:
             state.by_track[track.id] = incident
-            parts[track.id] = part_of(track)
+            parts[track.id] = part_of(track, stranger=stranger)
         state.parts[incident] = parts
         return parts
 
@@ -212,27 +220,6 @@ class IncidentStep:
         state.incidents[incident.id] = back if isinstance(returned, Refusal) else returned
 
     # --- what follows ---------------------------------------------------------------------------------------------
-
-    def _gather_crowds(self, state: IncidentStepState, tick: Tick) -> None:
-        """Crowds that have grown together are one event: the larger incident stands for them, of equals the older."""
-        live = [key for key in state.incidents if state.parts.get(key)]
-        crowds = {key for key in live if state.incidents[key].count_high >= self.settings.crowd_count}
-        for place, one in enumerate(live if crowds else ()):
-            for other in live[place + 1 :]:
-                pair = (state.incidents[one], state.incidents[other])
-                if not crowds & {one, other} or "closed" in (pair[0].state, pair[1].state):
-                    continue
-                first, second = sorted(pair, key=lambda incident: -incident.count_low)
-                if of_one_crowd(first, second, self.settings.join_gap_m):
-                    self._take_in(state, first, second, tick)
-
-    def _take_in(self, state: IncidentStepState, larger: Incident, smaller: Incident, tick: Tick) -> None:
-        state.incidents[smaller.id] = taken_in(smaller, larger, tick.time_ns)
-        parts = state.parts.pop(smaller.id)
-        state.by_track |= dict.fromkeys(parts, larger.id)
-        state.parts[larger.id] = {**state.parts[larger.id], **parts}
-        merged = msgspec.structs.replace(larger, tracks=(*larger.tracks, *parts), updated_ns=tick.time_ns)
-        state.incidents[larger.id] = sized(merged, state.parts[larger.id], tick.time_ns)
 
     def _raise_outages(self, state: IncidentStepState, tick: Tick) -> None:
         for key, outage in list(state.outages.items()):

@@ -34,6 +34,11 @@ _OUTWARD_MPS: Final = 0.15
 """Faster than this away from the line is on the way out."""
 _GONE_M: Final = 5.0
 """So is having come so much further from the line since the last place that was stayed at."""
+_STORM_STAYED: Final = 0.35
+"""The same, of whoever vanished, where rain or wind hides people: there a walker is lost from sight as easily as one
+who lies (*assumed*; of thirty who crossed in the simulated storm seven were)."""
+_STORM_RAIN_MM_PER_H: Final = 2.0
+_STORM_WIND_MPS: Final = 10.0
 _LOST_STAYED: Final = 0.7
 """The same where nothing watches, after a stop (*assumed*)."""
 
@@ -134,12 +139,20 @@ def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vig
     )
 
 
-def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings) -> float:
+def hides_people(weather: Weather | None) -> bool:
+    """Whether it rains or blows so hard that sensors lose people who walk."""
+    if weather is None:
+        return False
+    return (weather.rain_mm_per_h or 0.0) >= _STORM_RAIN_MM_PER_H or (weather.wind_mps or 0.0) >= _STORM_WIND_MPS
+
+
+def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings, *, hidden: bool = False) -> float:
     """Probability that people are there and have not left.
 
     People last seen beyond `near_m`, or beyond `leaving_m` on their way out, have left. Who vanished where sensors
-    watch can hardly have left unseen, unless crawling; who was lost elsewhere could, and counts only after having
-    stopped. Of people who are only heard, by sensors that cannot tell how far from the line, it is an open question.
+    watch can hardly have left unseen, unless crawling or where the weather hides people (`hidden`); who was lost
+    elsewhere could, and counts only after having stopped. Of people who are only heard, by sensors that cannot tell how
+    far from the line, it is an open question.
     """
     if vigil.known:
         return 0.0
@@ -155,7 +168,8 @@ def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings) -> float:
         return people
     if vigil.vanished:
         crept = leaving and outward_mps <= settings.crept_mps
-        return people * (_CREPT_STAYED if crept else _VANISHED_STAYED)
+        stayed = _CREPT_STAYED if crept else _VANISHED_STAYED
+        return people * (min(stayed, _STORM_STAYED) if hidden else stayed)
     stopped_s = (vigil.seen_ns - vigil.since_ns) / _NS_PER_S
     return people * _LOST_STAYED if stopped_s >= settings.stopped_s else 0.0
 
@@ -181,7 +195,7 @@ def concern(vigil: Vigil, weather: Weather | None, tick: Tick, settings: Welfare
     if weather is not None and weather.temperature_c is not None:
         felt = felt_c(weather.temperature_c, weather.wind_mps or 0.0)
     limit_s = settings.still_cold_s if felt is not None and felt <= settings.cold_c else settings.still_s
-    probability = still_there(vigil, tick, settings)
+    probability = still_there(vigil, tick, settings, hidden=hides_people(weather))
     if still_s < limit_s or probability < settings.people_probability:
         return ""
     unseen_s = (tick.time_ns - vigil.seen_ns) / _NS_PER_S
