@@ -92,6 +92,7 @@ def test_only_what_the_site_calls_proved_is_and_only_while_nobody_else_can_write
         ('"1790000000,patrol-1\n', "unexpected end of data"),
         ("\xff\x00\n", "Object missing"),
     ],
+    ids=["mover", "place", "old", "time", "no-time", "long", "short", "quote", "bytes"],
 )
 def test_a_row_that_makes_no_sense_costs_one_finding_and_the_next_is_read(line: str, said: str, tmp_path: Path) -> None:
     source = made(tmp_path)

@@ -205,6 +205,7 @@ def test_a_whole_message_of_each_kind_that_we_send_has_no_fault() -> None:
 @pytest.mark.parametrize(
     ("at_ns", "fault"),
     [(0, "Timestamp delta"), (4_102_444_800 * 10**9, "Timestamp delta"), (time.time_ns() - 3600 * 10**9, "Timestamp")],
+    ids=["1970", "2100", "an hour ago"],
 )
 def test_a_message_of_another_time_is_refused_and_counted(at_ns: int, fault: str) -> None:
     with door() as source, node_at(source) as node:
