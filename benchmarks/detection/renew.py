@@ -3,7 +3,8 @@
 Every row is a scene over several seeds, at least 300 single crossings where the scene is about them, once with the
 usual nuisances and once with three times as many; and one storm from raw samples. The score of each seed is kept in
 `runs/` as soon as it is there, under the version of Linewatch and the settings of the watch, so that a renewal that was
-stopped goes on where it was. `--quick` takes one seed of each shortened scene, to see that it works.
+stopped goes on where it was. `--shortened` plays all seeds of the shortened scenes, with every event and less time between
+them; `--quick` takes one seed of each of those, to see that it works.
 """
 
 import argparse
@@ -47,6 +48,7 @@ _COLUMNS = (
     ("nuisance_km_day", "{:.2f}"),
     ("nuisance_km_day_low", "{:.2f}"),
     ("nuisance_km_day_high", "{:.2f}"),
+    ("nuisance_full_km_day", "{:.2f}"),
     ("latency_p95_contact_s", "{:.1f}"),
     ("latency_p95_steps_s", "{:.1f}"),
     ("location_error_m", "{:.1f}"),
@@ -54,7 +56,7 @@ _COLUMNS = (
     ("groups_right", "{:d}"),
     ("distress", "{:d}"),
     ("distress_found", "{:d}"),
-    ("distress_false_day", "{:.1f}"),
+    ("distress_false_full_day", "{:.1f}"),
     ("events_never_shown", "{:d}"),
     ("peak_interruptions_10min", "{:d}"),
 )
@@ -77,16 +79,17 @@ def result_of(row: Row, seed: int, folder: Path, *, quick: bool) -> dict[str, An
     return result
 
 
-def table_of(rows: list[tuple[Row, dict[str, Any]]], *, quick: bool) -> str:
+def table_of(rows: list[tuple[Row, dict[str, Any]]], mode: str) -> str:
     """The rows as Markdown."""
     head = ["scene", "nuisances", "seeds", *(name for name, _ in _COLUMNS)]
-    command = "python -m benchmarks.detection.renew" + (" --quick" if quick else "")
+    command = " ".join(["python -m benchmarks.detection.renew", *([f"--{mode}"] if mode else [])])
     lines = [
         "# Detection scores",
         "",
         f"Made by `{command}` with Linewatch {__version__}. Columns: [the score](../../docs/score.md); rows:",
         "[the scenes](../../docs/scenes.md), seeds from 1. Counts are sums over seeds, percentiles and peaks the worst",
-        "seed's. All rows but `storm-raw` begin at detections and say nothing of the detectors.",
+        "seed's. All rows but `storm-raw` begin at detections and say nothing of the detectors. *full* takes what has an",
+        "event behind it for the length of the whole scene, and what has none for the length that was played.",
         "",
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),
@@ -102,6 +105,7 @@ def main() -> None:
     """Play what is missing, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed of each shortened scene")
+    parser.add_argument("--shortened", action="store_true", help="all seeds of the shortened scenes")
     parser.add_argument("--only", action="append", default=[], metavar="SCENE", help="these scenes only")
     args = parser.parse_args()
     rows = []
@@ -109,11 +113,13 @@ def main() -> None:
         if args.only and row.scene not in args.only:
             continue
         seeds = range(1, 2 if args.quick else row.seeds + 1)
-        results = [result_of(row, seed, FOLDER / "runs", quick=args.quick) for seed in seeds]
+        short = args.quick or args.shortened
+        results = [result_of(row, seed, FOLDER / "runs", quick=short) for seed in seeds]
         rows.append((row, figures_of(results)))
         print(f"{row.scene} x{row.nuisance_factor:g}: {len(results)} seeds", flush=True)
-    name = "quick.md" if args.quick else "table.md"
-    (FOLDER / name).write_text(table_of(rows, quick=args.quick), encoding="utf-8")
+    mode = "quick" if args.quick else "shortened" if args.shortened else ""
+    name = f"{mode or 'table'}.md"
+    (FOLDER / name).write_text(table_of(rows, mode), encoding="utf-8")
     print(f"written: {FOLDER / name}")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from linewatch.records import Detections, KnownMover, Record
 from linewatch.simulate.air import Sky
 from linewatch.simulate.columns import Reports, batch_of_reports, join, nothing
-from linewatch.simulate.course import Ints, Movers, movers_of, time_ns_of
+from linewatch.simulate.course import Floats, Ints, Movers, movers_of, time_ns_of
 from linewatch.simulate.faults import heartbeats, own_words, suffer
 from linewatch.simulate.instruments import Instruments, instruments_of
 from linewatch.simulate.nuisance import (
@@ -149,14 +149,14 @@ class Simulation:
             event = self.scene.events[int(self.movers.events[mover])]
             if event.known is None:
                 continue
-            times_s = (
+            times_s: Floats = (
                 np.arange(math.ceil(from_s / _KNOWN_PERIOD_S), math.ceil(to_s / _KNOWN_PERIOD_S)) * _KNOWN_PERIOD_S
             )
             begins_s = float(self.movers.start_s[mover])
             times_s = times_s[(times_s > begins_s) & (times_s < self.movers.end_s[mover])]
             if from_s <= begins_s < to_s:
                 # Its last report from before it came to the line: no patrol begins where the sensors do.
-                times_s = np.insert(times_s, 0, begins_s)
+                times_s = np.concatenate((np.array([begins_s]), times_s))
             if not len(times_s):
                 continue
             at = self.movers.at(np.full(len(times_s), mover), times_s)
