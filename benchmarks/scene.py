@@ -91,7 +91,7 @@ def figures_of(results: list[dict[str, Any]]) -> Figures:
     seen, km_days = _sum(results, "seen", "count"), _sum(results, "km_days")
     rate = garwood(seen, km_days)
     simulated_s, full_s = _sum(results, "simulated_s"), _sum(results, "full_s")
-    # What has an event behind it comes as often in a shortened scene as in the whole one; what has none, for its length.
+    # What has an event behind it comes as often in a shortened scene as in the whole one, all else by its length.
     harmless, unexplained = _sum(results, "nuisance", "count"), _sum(results, "false", "count")
     full_rate = harmless / (km_days * full_s / simulated_s) + unexplained / km_days
     pd = {

@@ -3,8 +3,8 @@
 Every row is a scene over several seeds, at least 300 single crossings where the scene is about them, once with the
 usual nuisances and once with three times as many; and one storm from raw samples. The score of each seed is kept in
 `runs/` as soon as it is there, under the version of Linewatch and the settings of the watch, so that a renewal that was
-stopped goes on where it was. `--shortened` plays all seeds of the shortened scenes, with every event and less time between
-them; `--quick` takes one seed of each of those, to see that it works.
+stopped goes on where it was. `--shortened` plays all seeds of the shortened scenes, with every event and less time
+between them; `--quick` takes one seed of each of those, to see that it works.
 """
 
 import argparse
@@ -88,8 +88,8 @@ def table_of(rows: list[tuple[Row, dict[str, Any]]], mode: str) -> str:
         "",
         f"Made by `{command}` with Linewatch {__version__}. Columns: [the score](../../docs/score.md); rows:",
         "[the scenes](../../docs/scenes.md), seeds from 1. Counts are sums over seeds, percentiles and peaks the worst",
-        "seed's. All rows but `storm-raw` begin at detections and say nothing of the detectors. *full* takes what has an",
-        "event behind it for the length of the whole scene, and what has none for the length that was played.",
+        "seed's. All rows but `storm-raw` begin at detections and say nothing of the detectors. *full* takes what has",
+        "an event behind it for the length of the whole scene, and what has none for the length that was played.",
         "",
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),

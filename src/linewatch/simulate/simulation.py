@@ -9,7 +9,7 @@ import numpy as np
 from linewatch.records import Detections, KnownMover, Record
 from linewatch.simulate.air import Sky
 from linewatch.simulate.columns import Reports, batch_of_reports, join, nothing
-from linewatch.simulate.course import Floats, Ints, Movers, movers_of, time_ns_of
+from linewatch.simulate.course import Ints, Movers, movers_of, time_ns_of
 from linewatch.simulate.faults import heartbeats, own_words, suffer
 from linewatch.simulate.instruments import Instruments, instruments_of
 from linewatch.simulate.nuisance import (
@@ -149,9 +149,8 @@ class Simulation:
             event = self.scene.events[int(self.movers.events[mover])]
             if event.known is None:
                 continue
-            times_s: Floats = (
-                np.arange(math.ceil(from_s / _KNOWN_PERIOD_S), math.ceil(to_s / _KNOWN_PERIOD_S)) * _KNOWN_PERIOD_S
-            )
+            first, last = math.ceil(from_s / _KNOWN_PERIOD_S), math.ceil(to_s / _KNOWN_PERIOD_S)
+            times_s = np.arange(first, last, dtype=np.float64) * _KNOWN_PERIOD_S
             begins_s = float(self.movers.start_s[mover])
             times_s = times_s[(times_s > begins_s) & (times_s < self.movers.end_s[mover])]
             if from_s <= begins_s < to_s:
