@@ -197,3 +197,29 @@ def test_crowds_that_grow_together_become_one_incident() -> None:
     assert (younger.merged_into, younger.state) == (older.id, "closed")
     assert (older.from_m, older.to_m, older.count_low, older.count_high) == (140.0, 280.0, 16, 40)
     assert watch.at(3, msgspec.structs.replace(right, to_m=285.0)).incidents[older.id].to_m == 285.0
+
+
+def test_what_has_only_just_come_beside_a_patrol_takes_part_and_calls_nobody_yet() -> None:
+    watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
+    beside = {"from_m": 162.0, "to_m": 164.0, "chainage_m": 163.0, "mover_probabilities": VEHICLE}
+    ghost = track(2, name="t2", existence_probability=0.5, **beside)
+    assert watch.at(2, patrol(2, detections=22), ghost).only.priority == 5
+    assert watch.only.tracks == ("t1",)
+
+
+def test_a_stranger_beside_a_patrol_is_called_however_often_the_patrol_reports() -> None:
+    watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
+    beside = {"from_m": 162.0, "to_m": 164.0, "chainage_m": 163.0, "mover_probabilities": VEHICLE}
+    for at in (2, 3):
+        watch.at(at, track(at, name="t2", intent="along", **beside), patrol(at, detections=20 + at))
+    priorities = [i.priority for i in watch.out if isinstance(i, Incident)]
+    assert priorities[0] == 5 and set(priorities[1:]) == {3}
+
+
+def test_wind_on_the_fence_is_a_note_and_a_hand_on_it_a_call() -> None:
+    wind = tuple(0.97 if mover == "weather" else 0.005 for mover in MOVERS)
+    hand = tuple(0.97 if mover == "person" else 0.005 for mover in MOVERS)
+    blown = Watch().at(1, track(1, mover_probabilities=wind, intent="contact")).only
+    assert (blown.kind, blown.priority) == ("nuisance", 5)
+    touched = Watch().at(1, track(1, mover_probabilities=hand, intent="contact")).only
+    assert (touched.kind, touched.priority) == ("barrier_contact", 1)
