@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from linewatch.records import HandOver, Health, KnownMover, batch_of, canonical_bytes
+from linewatch.records import MOVERS, HandOver, Health, KnownMover, batch_of, canonical_bytes
 from linewatch.site.sensor import Sensor
 from linewatch.track import TrackSettings, TrackStep, route
 from tests.unit.track.scenes import START_NS, Bench, S, at, fence_line, of_mover, radar, ticks
@@ -174,3 +174,27 @@ def test_one_worker_and_four_give_the_same_bytes() -> None:
         return out
 
     assert lived(1) == lived(4)
+
+
+def test_a_patrol_that_brakes_after_its_last_report_stays_known() -> None:
+    bench = Bench(fence_line(sensors=[radar()]))
+    # 8 m/s, from the eleventh second on slowing down by 1 m/s each second.
+    speeds_mps = [8.0] * 11 + [8.0 - k for k in range(1, 9)] + [0.0] * 4
+    places_m = 100.0 + np.cumsum(speeds_mps)
+    drive = [at(k + 0.5, float(x), sensor="radar", sigma_m=2.0, probability=0.999) for k, x in enumerate(places_m)]
+    bench.run(drive, len(drive), others=[patrol(10.5, 188.0)])
+    since = [track for track in bench.tracks() if track.time_ns > START_NS + 11 * S and track.state != "ended"]
+    assert max(track.chainage_m for track in since) > 188.0 + 30.0
+    assert {track.known for track in since} == {"patrol-3"}
+
+
+def test_frames_of_one_sensor_that_follow_each_other_are_one_word_on_what_it_is() -> None:
+    person, share = of_mover("person", 0.7), MOVERS.index("person")
+    beliefs = []
+    for frames, apart_s in ((1, 1.0), (25, 0.02), (25, 1.0)):
+        bench = Bench(fence_line(sensors=[radar()]))
+        said = [at(0.5 + apart_s * k, 300.0, sensor="radar", mover_probabilities=person) for k in range(frames)]
+        bench.run(said, 27.0)
+        beliefs.append(max(track.mover_probabilities[share] for track in bench.tracks()))
+    once, at_once, for_long = beliefs
+    assert once <= at_once < once + 0.05 < for_long
