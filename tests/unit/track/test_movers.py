@@ -176,15 +176,14 @@ def test_one_worker_and_four_give_the_same_bytes() -> None:
     assert lived(1) == lived(4)
 
 
-def test_a_patrol_that_brakes_after_its_last_report_stays_known() -> None:
+def test_a_patrol_that_turns_round_after_its_last_report_stays_known() -> None:
     bench = Bench(fence_line(sensors=[radar()]))
-    # 8 m/s, from the eleventh second on slowing down by 1 m/s each second.
-    speeds_mps = [8.0] * 11 + [8.0 - k for k in range(1, 9)] + [0.0] * 4
+    speeds_mps = [10.0] * 11 + [6.0, 2.0, -2.0, -6.0] + [-10.0] * 6
     places_m = 100.0 + np.cumsum(speeds_mps)
-    drive = [at(k + 0.5, float(x), sensor="radar", sigma_m=2.0, probability=0.999) for k, x in enumerate(places_m)]
-    bench.run(drive, len(drive), others=[patrol(10.5, 188.0)])
+    drive = [at(k + 0.5, float(x), sensor="radar", sigma_m=1.0, probability=0.999) for k, x in enumerate(places_m)]
+    bench.run(drive, len(drive), others=[patrol(10.5, float(places_m[10]))])
     since = [track for track in bench.tracks() if track.time_ns > START_NS + 11 * S and track.state != "ended"]
-    assert max(track.chainage_m for track in since) > 188.0 + 30.0
+    assert min(track.velocity_mps for track in since) < -5.0
     assert {track.known for track in since} == {"patrol-3"}
 
 
