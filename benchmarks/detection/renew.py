@@ -62,8 +62,8 @@ _COLUMNS = (
 )
 
 
-def result_of(row: Row, seed: int, folder: Path, *, quick: bool) -> dict[str, Any]:
-    """The score of one seed, from `folder` where it is there already."""
+def result_of(row: Row, seed: int, folder: Path, *, quick: bool, played: bool = False) -> dict[str, Any] | None:
+    """The score of one seed, from `folder` where it is there already; with `played`, None where it is not."""
     site = load_site("reference")
     scene = json.dumps(str(read_scene(row.scene, site)))
     key = content_id(
@@ -73,6 +73,8 @@ def result_of(row: Row, seed: int, folder: Path, *, quick: bool) -> dict[str, An
     if file.is_file():
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return found
+    if played:
+        return None
     result = play_and_score(row.scene, seed, quick=quick, nuisance_factor=row.nuisance_factor, gospa=False)
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(result), encoding="utf-8")
@@ -106,6 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed of each shortened scene")
     parser.add_argument("--shortened", action="store_true", help="all seeds of the shortened scenes")
+    parser.add_argument("--played", action="store_true", help="play nothing: the table of what has been played so far")
     parser.add_argument("--only", action="append", default=[], metavar="SCENE", help="these scenes only")
     args = parser.parse_args()
     rows = []
@@ -114,7 +117,10 @@ def main() -> None:
             continue
         seeds = range(1, 2 if args.quick else row.seeds + 1)
         short = args.quick or args.shortened
-        results = [result_of(row, seed, FOLDER / "runs", quick=short) for seed in seeds]
+        kept = [result_of(row, seed, FOLDER / "runs", quick=short, played=args.played) for seed in seeds]
+        results = [result for result in kept if result is not None]
+        if not results:
+            continue
         rows.append((row, figures_of(results)))
         print(f"{row.scene} x{row.nuisance_factor:g}: {len(results)} seeds", flush=True)
     mode = "quick" if args.quick else "shortened" if args.shortened else ""
