@@ -1,7 +1,7 @@
 """A camera that speaks ONVIF on loopback, for tests: services, a pull point with a long poll, WS-Security digests.
 
-Only what a client of events needs is there, as the ONVIF Core Specification words it: GetSystemDateAndTime,
-GetServices, CreatePullPointSubscription, PullMessages, Renew, Unsubscribe.
+Only what a client of events and presets needs is there, as the ONVIF Core Specification words it: GetSystemDateAndTime,
+GetServices, CreatePullPointSubscription, PullMessages, Renew, Unsubscribe, GetProfiles, GetPresets, GotoPreset.
 """
 
 import base64
@@ -44,6 +44,10 @@ class OnvifDevice:
     def __init__(self, password: str = "") -> None:
         self.password = password
         self.asked: list[str] = []
+        self.presets: dict[str, str] | None = None
+        """Names of its presets by token; None where it cannot be turned."""
+        self.stuck = False
+        self.at_preset = ""
         self.down = False
         self._waiting: list[str] = []
         self._changed = threading.Condition()
@@ -125,13 +129,38 @@ class OnvifDevice:
         )
 
     def _GetServices(self, _: str) -> str:  # noqa: N802
-        pairs = (("device", "device_service"), ("events", "event_service"))
+        pairs = [("ver10/device", "device_service"), ("ver10/events", "event_service"), ("ver10/media", "media")]
+        pairs += [] if self.presets is None else [("ver20/ptz", "ptz")]
         services = "".join(
-            f"<tds:Service><tds:Namespace>http://www.onvif.org/ver10/{name}/wsdl</tds:Namespace>"
+            f"<tds:Service><tds:Namespace>http://www.onvif.org/{name}/wsdl</tds:Namespace>"
             f"<tds:XAddr>http://10.9.9.9/onvif/{path}</tds:XAddr></tds:Service>"  # as behind an address translator
             for name, path in pairs
         )
         return f"<tds:GetServicesResponse>{services}</tds:GetServicesResponse>"
+
+    def _GetProfiles(self, _: str) -> str:  # noqa: N802
+        return (
+            '<trt:GetProfilesResponse xmlns:trt="http://www.onvif.org/ver10/media/wsdl">'
+            '<trt:Profiles token="still"><tt:Name>still</tt:Name></trt:Profiles>'
+            '<trt:Profiles token="main"><tt:Name>main</tt:Name><tt:PTZConfiguration token="ptz">'
+            "<tt:Name>ptz</tt:Name><tt:NodeToken>node</tt:NodeToken></tt:PTZConfiguration></trt:Profiles>"
+            "</trt:GetProfilesResponse>"
+        )
+
+    def _GetPresets(self, body: str) -> str:  # noqa: N802
+        assert "ProfileToken>main<" in body
+        presets = "".join(
+            f'<tptz:Preset token="{token}"><tt:Name>{name}</tt:Name></tptz:Preset>'
+            for token, name in (self.presets or {}).items()
+        )
+        return f'<tptz:GetPresetsResponse xmlns:tptz="http://www.onvif.org/ver20/ptz/wsdl">{presets}</tptz:GetPresetsResponse>'
+
+    def _GotoPreset(self, body: str) -> str:  # noqa: N802
+        found = re.search(r"PresetToken>([^<]*)<", body)
+        if self.stuck or found is None:
+            return _FAULT.format("the motor is stuck")
+        self.at_preset = found[1]
+        return '<tptz:GotoPresetResponse xmlns:tptz="http://www.onvif.org/ver20/ptz/wsdl"/>'
 
     def _CreatePullPointSubscription(self, _: str) -> str:  # noqa: N802
         return (

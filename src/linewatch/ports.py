@@ -8,7 +8,7 @@ only where its class says so; callers must not use an old state after a step).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -105,6 +105,8 @@ class SourceStatus(msgspec.Struct, frozen=True):
     """Messages that made no sense since start."""
     unplaced: Mapping[str, int] = {}
     """Addresses of devices that are no sensor of the site, with the number of their messages: offered for placement."""
+    presets: Mapping[str, tuple[str, ...]] = {}
+    """Presets that its cameras can be sent to, as each camera lists them, by sensor."""
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -136,6 +138,29 @@ class LiveSource(Source, Protocol):
 
     def status(self) -> SourceStatus:
         """How it is doing. Called from any thread."""
+        ...
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Where a person wants a camera or a node to look: at a preset, or at a place."""
+
+    sensor: str
+    """The sensor that is asked."""
+    preset: str = ""
+    """Name or token of a preset; empty where a place is asked for."""
+    at_m: float | None = None
+    """The place, as chainage on the sensor's line."""
+
+
+@runtime_checkable
+class SteeredSource(Protocol):
+    """A source whose cameras or nodes can be told where to look."""
+
+    def steer(self, look: Look) -> str:
+        """Tell it, on a person's word only, and say what it does now. Called from any thread; waits for the answer.
+
+        Raises `InputError` where it cannot, or where the other side refuses.
+        """
         ...
 
 

@@ -182,13 +182,24 @@ class ActInbox:
         return {"ok": True}
 
 
-def settle(waiting: Sequence[Waiting], seqs: Sequence[int], out: Sequence[Record]) -> None:
-    """Answer the acts of a committed tick: where they stand, or why the incident step refused them."""
+def settle(
+    waiting: Sequence[Waiting],
+    seqs: Sequence[int],
+    out: Sequence[Record],
+    hand_on: Callable[[Waiting, int], bool] = lambda _waiting, _seq: False,
+) -> None:
+    """Answer the acts of a committed tick: where they stand, or why the incident step refused them.
+
+    `hand_on` takes one that was made, with its position, and says whether it answers that itself.
+    """
     refused = [record.text for record in out if isinstance(record, Health) and record.condition == "refused"]
     for each, seq in zip(waiting, seqs, strict=True):
         sign = _sign(each.offered.act)
         reason = next((text.removeprefix(sign) for text in refused if text.startswith(sign)), None)
-        each.answer(*((seq, "") if reason is None else (None, reason)))
+        if reason is not None:
+            each.answer(None, reason)
+        elif not hand_on(each, seq):
+            each.answer(seq)
 
 
 def _sign(act: OperatorAct) -> str:

@@ -17,6 +17,7 @@ from linewatch.app.act_inbox import ActInbox, settle
 from linewatch.app.archiving import begin_archive, describe_run
 from linewatch.app.clips import begin_evidence
 from linewatch.app.delivery import Delivery
+from linewatch.app.looking import MOVE, Looks
 from linewatch.app.own_findings import OwnFindings
 from linewatch.app.pipeline import Pipeline
 from linewatch.app.reloading import Change, builder, refuse_doubles
@@ -106,6 +107,7 @@ class LiveWatch:
         self._status = WatchStatus(0, 0, 0.0, 0.0, 0, 0, 0, {})
         self._ticks = self._left_out = 0
         self._ended: tuple[Record, ...] = ()
+        self._looks = Looks()
         self._offset_s = self.clock.now_ns() / NS_PER_S - monotonic_s()
 
     # --- running --------------------------------------------------------------------------------------------------
@@ -158,11 +160,12 @@ class LiveWatch:
         self._mind_the_clock(index)
         for entry in self._inbox.take_audits():
             self._journal.audit(entry.kind, entry.wall_ns, entry.text, who=entry.who, in_commit=True)
+        self._tell_looks(index)
         acts = self._inbox.take()
         self._out.clear()
         ended, self._ended = self._ended, ()
         self._runner.advance(index, [each.offered for each in acts], ended)
-        settle(acts, self._runner.act_seqs, self._out)
+        settle(acts, self._runner.act_seqs, self._out, lambda act, seq: self._looks.hand_on(act, seq, self.sources))
         if self._delivery is not None:
             if self._delivery.broken is not None:
                 raise self._delivery.broken
@@ -180,6 +183,15 @@ class LiveWatch:
             incidents_open=sum(incident.closed_ns is None for incident in self._runner.incidents.values()),
             sources=self._status.sources,
         )
+
+    def _tell_looks(self, index: int) -> None:
+        """What came of looks that people asked for."""
+        for looked in self._looks.came():
+            text = f"{MOVE}: {looked.sensor}: {looked.text}"
+            self._journal.audit(MOVE, self.clock.now_ns(), text, in_commit=True)
+            if not looked.done:
+                time_ns = index * self._runner.period_ns - 1_000
+                self.own.say(time_ns, "refused", "note", text, sensors=(looked.sensor,))
 
     def _mind_the_clock(self, index: int) -> None:
         """Say when the clock has been set: times before and after are not on one scale."""
@@ -216,6 +228,7 @@ class LiveWatch:
                 "up": each.up,
                 "reason": each.reason,
                 "unplaced": dict(each.unplaced),
+                "presets": dict(each.presets),
             }
             for name, each in status.sources.items()
         ]

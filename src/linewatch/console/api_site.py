@@ -5,12 +5,14 @@ from typing import Annotated, Final
 
 import msgspec
 
-from linewatch.console.endpoint import Call, Endpoint
+from linewatch.console.acting import act
+from linewatch.console.endpoint import SEATED, Call, Endpoint
 from linewatch.console.frames import lonlat
 from linewatch.console.incident_view import outage_shape
 from linewatch.console.picture import NS_PER_MS, Picture
 from linewatch.console.problem import Problem
 from linewatch.console.shapes import (
+    ActDone,
     CoverageShape,
     HealthShape,
     LineShape,
@@ -37,6 +39,13 @@ class CoverageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bins: Bins = 2000
     from_m: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
     to_m: Annotated[float, msgspec.Meta(gt=0.0)] | None = None
+
+
+class LookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a camera or a node shall look: at one of its presets, or at a place on its line."""
+
+    preset: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    at_m: Annotated[float, msgspec.Meta(ge=0.0)] | None = None
 
 
 async def site(call: Call) -> SiteShape:
@@ -148,6 +157,15 @@ def _sensor_health(picture: Picture, sensor: Sensor) -> SensorHealth:
     )
 
 
+async def look(call: Call) -> ActDone:
+    """Send a camera to a preset, or have a node look at a place: on a person's word, and for the record."""
+    body = call.body
+    values = {"sensor": call.path["sensor"]}
+    values |= {"preset": body.preset} if body.preset else {}
+    values |= {} if body.at_m is None else {"at_m": f"{body.at_m:.3f}"}
+    return ActDone(await act(call, "", "look_at", "", values))
+
+
 ENDPOINTS: Final = (
     Endpoint("GET", "/api/site", "site", "The site as it stands", site, SiteShape),
     Endpoint("GET", "/api/sensors", "sensors", "All sensors, as columns", sensors, SensorColumns),
@@ -162,4 +180,15 @@ ENDPOINTS: Final = (
         problems=(404,),
     ),
     Endpoint("GET", "/api/health", "health", "Sensors that are not well, outages, sources", health, HealthShape),
+    Endpoint(
+        "POST",
+        "/api/sensors/{sensor}/look",
+        "look",
+        "Send a camera to a preset, or have a node look at a place",
+        look,
+        ActDone,
+        SEATED,
+        body=LookBody,
+        problems=(409, 503),
+    ),
 )

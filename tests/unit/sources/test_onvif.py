@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linewatch.errors import SiteError
+from linewatch.errors import InputError, SiteError
+from linewatch.ports import Look
 from linewatch.records import MOVERS, Detections, Health
 from linewatch.site.model import Site, SourceSpec
 from linewatch.site.sensor import Sensor
@@ -170,3 +171,34 @@ def test_a_wrong_setting_is_one_clear_error(settings: dict[str, Any], named: str
     with pytest.raises(SiteError) as raised:
         build_source(camera_site(), SourceSpec("onvif", {"sensor": "cam-1", "url": "http://c/x", **settings}))
     assert named in str(raised.value) and "a:b" not in str(raised.value)
+
+
+def test_the_presets_that_a_camera_lists_are_offered_and_it_goes_to_one_when_told() -> None:
+    with onvif_device(LOG_IN) as device:
+        device.presets = {"1": "gate", "2": "bend", "3": "bend", "4": ""}
+        with listening(device, LOG_IN) as running:
+            running.until(lambda: running.health("heartbeat"))
+            assert running.source.status().presets == {"cam-1": ("gate", "2", "3", "4")}
+            assert device.at_preset == "" and "GotoPreset" not in device.asked
+            assert running.source.steer(Look("cam-1", "gate")) == "onvif: sent to the preset 'gate'"
+            assert device.at_preset == "1"
+            device.presets["9"] = "new"  # as somebody set it at the camera meanwhile
+            running.source.steer(Look("cam-1", "new"))
+            assert device.at_preset == "9" and "new" in running.source.status().presets["cam-1"]
+
+
+def test_a_preset_that_is_not_there_and_a_camera_that_refuses_are_told() -> None:
+    with onvif_device() as device, listening(device) as running:
+        with pytest.raises(InputError, match="a camera that answers and can be turned"):
+            running.source.steer(Look("cam-1", "gate"))
+        device.presets = {"1": "gate"}
+        with pytest.raises(InputError, match="found 'tower'; allowed: gate"):
+            running.source.steer(Look("cam-1", "tower"))
+        with pytest.raises(InputError, match="allowed: a preset"):
+            running.source.steer(Look("cam-1", at_m=20.0))
+        device.stuck = True
+        with pytest.raises(InputError, match="the motor is stuck"):
+            running.source.steer(Look("cam-1", "gate"))
+        assert device.at_preset == ""
+    with pytest.raises(InputError, match="a camera that answers and"):
+        running.source.steer(Look("cam-1", "gate"))

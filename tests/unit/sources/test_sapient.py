@@ -1,6 +1,7 @@
 """SAPIENT both ways over real sockets: edge nodes in, a higher level out; every message checked, every refusal said."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import pytest
 from sapient_msg.bsi_flex_335_v2_0.sapient_message_pb2 import SapientMessage
 
 from linewatch.errors import InputError, SiteError
-from linewatch.ports import Item
+from linewatch.ports import Item, Look
 from linewatch.protocols.sapient import ClockRule, Frames, faults_of, frame, node_id_of, stamp, ulid_of
 from linewatch.protocols.sapient_node import Seen, alert, detection, registration, status
 from linewatch.records import Detections, Health
@@ -304,6 +305,31 @@ def test_an_operators_look_at_reaches_the_node_and_its_answer_is_kept() -> None:
         until(lambda: source.task_state(task_id) == "accepted")
         with pytest.raises(InputError, match="no connected node"):
             source.look_at("cam-2", 600.0)
+
+
+def test_a_node_that_will_not_look_is_told_to_who_asked() -> None:
+    with door() as source, node_at(source) as node:
+        node.say(registered())
+        node.hear()
+        said: list[str] = []
+
+        def ask() -> None:
+            try:
+                said.append(source.steer(Look("cam-1", at_m=600.0)))
+            except InputError as error:
+                said.append(f"refused: {error}")
+
+        for status in (1, 2):  # accepted, rejected
+            asking = threading.Thread(target=ask)
+            asking.start()
+            answer = SapientMessage(node_id=NODE)
+            stamp(answer, time.time_ns())
+            answer.task_ack.task_id, answer.task_ack.task_status = node.hear().task.task_id, status
+            node.say(answer)
+            asking.join(5.0)
+        assert said[0].endswith(": accepted") and said[1].startswith("refused: sapient: the node has rejected")
+        with pytest.raises(InputError, match="nodes have no presets"):
+            source.steer(Look("cam-1", "gate"))
 
 
 def test_an_alert_with_a_place_is_a_detection_and_is_acknowledged() -> None:

@@ -1,6 +1,7 @@
 """Events of one camera by an ONVIF pull point: a thread that subscribes, pulls, renews and begins anew."""
 
 import threading
+from contextlib import suppress
 from typing import Any, Final
 
 import httpx
@@ -8,13 +9,15 @@ import msgspec
 from onveef import OnvifClient, OnvifError
 
 from linewatch.clock import Clock, WallClock, monotonic_s
-from linewatch.ports import Item, SourceStatus
+from linewatch.errors import InputError
+from linewatch.ports import Item, Look, SourceStatus
 from linewatch.records.health import Condition
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
 from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, point_detection
 from linewatch.sources.ephemeral import EphemeralSource
 from linewatch.sources.onvif._meaning import Motion, Reader, Tamper
+from linewatch.sources.onvif._presets import go_to, presets_of
 
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 60.0
@@ -23,6 +26,8 @@ _PULL: Final = "PT1S"
 AGAIN_S: Final = 1.0
 """A motion that lasts is told so often."""
 _TIMEOUT_S: Final = 10.0
+_STEER_TIMEOUT_S: Final = 2.5
+"""For one question on the way to a preset; who waits for it is answered within 8 s."""
 _TERMINATION: Final = "PT60S"
 
 
@@ -66,6 +71,8 @@ class OnvifSource(EphemeralSource):
         self._arrivals = Arrivals(name, site)
         self._length_m = site.line(sensor.line).length_m
         self._up, self._reason = False, "not connected yet"
+        self._presets: tuple[str, ...] = ()
+        self._steering = threading.Lock()
         self._told_lost = False
         self._beat_s = -HEARTBEAT_S
         self._told_s = 0.0
@@ -78,7 +85,25 @@ class OnvifSource(EphemeralSource):
 
     def status(self) -> SourceStatus:
         """How it is doing."""
-        return self._arrivals.status(up=self._up, reason=self._reason)
+        status = self._arrivals.status(up=self._up, reason=self._reason)
+        return msgspec.structs.replace(status, presets={self._sensor.id: self._presets} if self._presets else {})
+
+    def steer(self, look: Look) -> str:
+        """Send the camera to a preset, one order after the other; the list is read from the camera each time.
+
+        Raises `InputError` for a preset that the camera does not have, where it refuses, and where it does not answer.
+        """
+        if not look.preset:
+            raise InputError(f"{self.name}: found a place; allowed: a preset, as a camera does not know the line")
+        with self._steering:
+            try:
+                with self._client(_STEER_TIMEOUT_S) as client:
+                    presets = presets_of(client)
+                    self._presets = tuple(preset.name for preset in presets)
+                    return f"{self.name}: {go_to(client, presets, look.preset)}"
+            except (OnvifError, httpx.HTTPError, OSError) as error:
+                allowed = "a camera that answers and can be turned"
+                raise InputError(f"{self.name}: {look.preset!r}: found {_said(error)}; allowed: {allowed}") from None
 
     def close(self) -> None:
         """Leave the camera. Who waits for its answer is not waited for: the subscription ends by itself."""
@@ -101,10 +126,9 @@ class OnvifSource(EphemeralSource):
 
     def _subscribe(self) -> None:
         """One subscription, for as long as the camera keeps to it."""
-        device = self._device
-        with OnvifClient(device.address, username=device.username, password=device.password) as client:
-            # onveef 0.6 makes a timeout out of a timeout where it pulls, which httpx refuses; out of a number it may.
-            vars(client)["_timeout"] = _TIMEOUT_S
+        with self._client(_TIMEOUT_S) as client:
+            with suppress(OnvifError, httpx.HTTPError, OSError):  # a camera that cannot be turned still sees
+                self._presets = tuple(preset.name for preset in presets_of(client))
             reader = Reader()
             with client.pull_point(termination_time=_TERMINATION, timeout=self._pull) as subscription:
                 while not self._stopping.is_set():
@@ -113,6 +137,13 @@ class OnvifSource(EphemeralSource):
                     for message in messages:
                         self.take(message, reader)
                     self._again(reader)
+
+    def _client(self, timeout_s: float) -> OnvifClient:
+        device = self._device
+        client = OnvifClient(device.address, username=device.username, password=device.password)
+        # onveef 0.6 makes a timeout out of a timeout where it pulls, which httpx refuses; out of a number it may.
+        vars(client)["_timeout"] = timeout_s
+        return client
 
     def take(self, message: dict[str, Any], reader: Reader) -> None:
         """Take one message."""

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Mapping
 from typing import Final
 
-from linewatch.clock import Clock, WallClock
+from linewatch.clock import Clock, WallClock, monotonic_s
 from linewatch.errors import InputError
-from linewatch.ports import SourceStatus
+from linewatch.ports import Look, SourceStatus
 from linewatch.protocols.sapient import ClockRule, Frames, SapientMessage, error_of, frame, ulid_of
 from linewatch.protocols.sapient_node import look_at
 from linewatch.site.geometry import geometry_of
@@ -23,6 +23,8 @@ MOST_LINKS: Final = 2_000
 _READ_BYTES: Final = 65_536
 _REGISTER_S: Final = 10.0
 _MOST_TASKS: Final = 1_000
+ANSWER_S: Final = 3.0
+"""How long whoever asks for a look waits for the node's word on it."""
 _BEAT_S: Final = 0.25
 _LAG_TOLD_S: Final = 1.0
 """A door that is further behind than this says so: what comes through it is late by our own fault."""
@@ -111,6 +113,22 @@ class SapientSource(EphemeralSource):
             del self._tasks[next(iter(self._tasks))]
         self._loop.call_soon_threadsafe(self._send, nodes[0], message)
         return task_id
+
+    def steer(self, look: Look) -> str:
+        """Ask the sensor's node to look at a place. Raises `InputError` where none is connected, or it will not."""
+        if look.at_m is None:
+            raise InputError(f"{self.name}: found a preset; allowed: a place (at_m), as nodes have no presets")
+        task_id = self.look_at(look.sensor, look.at_m)
+        until_s, pause = monotonic_s() + ANSWER_S, threading.Event()
+        while self.task_state(task_id) == "sent" and monotonic_s() < until_s:
+            pause.wait(0.05)
+        state = self.task_state(task_id)
+        if state in ("rejected", "failed"):
+            raise InputError(
+                f"{self.name}: the node has {state} the look at {look.at_m:.0f} m; allowed: what it can see"
+            )
+        said = "the node has not answered yet" if state == "sent" else state
+        return f"{self.name}: asked to look at {look.at_m:.0f} m, task {task_id}: {said}"
 
     def task_state(self, task_id: str) -> str:
         """`sent`, `accepted`, `rejected`, `completed` or `failed`; empty for one that is not known."""
