@@ -74,6 +74,13 @@ def of_outage(site: Site, outage: Outage) -> str:
     """Reason of an incident that an outage raised."""
     middle_m = (outage.from_m + outage.to_m) / 2
     return (
-        f"{outage.reason}; {outage.to_m - outage.from_m:.0f} m not watched by {', '.join(outage.sensors)}; "
+        f"{outage.reason}; {outage.to_m - outage.from_m:.0f} m {_watched(outage)} {', '.join(outage.sensors)}; "
         f"{where(site, outage.line, middle_m)}"
     )
+
+
+def _watched(outage: Outage) -> str:
+    """What is left of the watch there: a hint (a share of 1) takes nothing itself, the noise that it speaks of may."""
+    if outage.remaining_fraction >= 1.0:
+        return "noisier than usual, which may hide something, to"
+    return "not watched by" if outage.remaining_fraction <= 0.0 else "watched less by"

@@ -1,6 +1,7 @@
 """Tracks, outages and acts become incidents: one for each event, none lost, none raised twice."""
 
 import msgspec
+import pytest
 
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.step import IncidentStep
@@ -145,6 +146,13 @@ def test_an_outage_that_lasts_is_an_incident_and_returns_when_watched_again() ->
     assert watch.at(20, outage(1, end_s=20)).only.state == "returned"
 
 
+@pytest.mark.parametrize(("share", "words"), [(0.0, "not watched by"), (0.4, "watched less by"), (1.0, "noisier than")])
+def test_the_reason_says_how_much_of_the_watch_is_left(share: float, words: str) -> None:
+    lasting = msgspec.structs.replace(outage(1, cause="tamper"), remaining_fraction=share)
+    found = Watch().at(1, lasting).at(7).only
+    assert f"600 m {words}" in found.reason and ("not watched" in found.reason) == (share == 0.0)
+
+
 def test_blinding_and_tampering_are_incidents_of_their_own_kind() -> None:
     assert Watch().at(1, outage(1, cause="dazzled")).at(7).only.kind == "blinded"
     assert Watch().at(1, outage(1, cause="fibre_cut")).at(7).only.kind == "tamper"
@@ -214,6 +222,14 @@ def test_a_stranger_beside_a_patrol_is_called_however_often_the_patrol_reports()
         watch.at(at, track(at, name="t2", intent="along", **beside), patrol(at, detections=20 + at))
     priorities = [i.priority for i in watch.out if isinstance(i, Incident)]
     assert priorities[0] == 5 and set(priorities[1:]) == {3}
+
+
+def test_a_stranger_beside_a_patrol_who_is_not_seen_for_a_while_is_called_still() -> None:
+    watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
+    beside = {"from_m": 162.0, "to_m": 164.0, "chainage_m": 163.0, "mover_probabilities": VEHICLE}
+    watch.at(2, track(2, name="t2", intent="along", **beside), patrol(2, detections=22))
+    watch.at(3, track(3, name="t2", intent="along", state="coasting", **beside), patrol(3, detections=24))
+    assert watch.only.priority == 3
 
 
 def test_wind_on_the_fence_is_a_note_and_a_hand_on_it_a_call() -> None:
