@@ -47,7 +47,7 @@ class Looks:
         values = dict(act.values)
         at_m = float(values["at_m"]) if "at_m" in values else None
         look = Look(values["sensor"], values.get("preset", ""), at_m)
-        behind = [each.source for each in sources if look.sensor in each.sensors]
+        behind: list[object] = [each.source for each in sources if look.sensor in each.sensors]
         source = next((each for each in behind if isinstance(each, SteeredSource)), None)
         if source is None:
             text = f"found {look.sensor!r}, whose source steers nothing now; allowed: a camera or node that can be told"

@@ -199,6 +199,11 @@ class Runner:
         self.resume(Positions(tick, {}, states, tick, {}, felt), tuple(former.incidents.values()))
         return ended
 
+    def held(self, name: str) -> int:
+        """How many records of this source wait at its door for their order."""
+        state = self._door_states[name]
+        return sum(len(batch) for batch in state.batches) + len(state.rows)
+
     def known(self) -> tuple[dict[str, bytes], States, States]:
         """All states as of the last commit, frozen; those of the decision steps; those of the detectors."""
         return self._kept, self._decisions, self._signals

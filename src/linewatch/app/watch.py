@@ -245,8 +245,7 @@ class LiveWatch:
             former = gone.pop(each.name, None)
             if former is not None:
                 each.take_over(former, self.clock.now_ns())
-        for former in gone.values():
-            former.close()
+        self._drop(list(gone.values()), tick)
         for each in change.sources:
             if not each.started:
                 each.start_or_wait(self.clock.now_ns())
@@ -263,6 +262,18 @@ class LiveWatch:
         if change.notifiers is not None and self._delivery is not None:
             self._delivery.flush(self._journal, now=True)
             self._delivery = None
+
+    def _drop(self, gone: Sequence[Supervised], tick: int) -> None:
+        """Close sources that are no more, and tell how much of theirs nobody will take."""
+        for former in gone:
+            held = self._runner.held(former.name)
+            # What others have not given yet is still with their sender, or can be read again.
+            untaken = former.status().waiting if former.delivery == "ephemeral" else 0
+            former.close()
+            if held or untaken:
+                text = f"{former.name} was taken out of the site: {held} records held for order and {untaken} messages "
+                time_ns = tick * self._runner.period_ns
+                self.own.say(time_ns, "dropped", "degraded", f"{text}not taken yet are lost", count=held + untaken)
 
     def stop_telling(self) -> None:
         """Let the notifiers end. Called from any thread; waits for attempts that are under way."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from linewatch.app.reloading import Change, Reloader, change_of
 from linewatch.app.settings_history import history_of
+from linewatch.app.supervised import Supervised
 from linewatch.app.watch import WatchStatus
 from linewatch.clock import HandClock
 from linewatch.errors import InputError
@@ -177,3 +178,21 @@ def yard(sensors: list[str]) -> Site:
     line = Line(id="main", length_m=200.0, sections=(Section("S01", "main", 0.0, 200.0),))
     placed = tuple(Sensor(id=name, kind="pir", line="main", at_m=30.0, range_m=8.0) for name in sorted(sensors))
     return Site("Garden", "UTC", (line,), placed)
+
+
+def test_what_a_source_that_is_taken_out_still_held_is_counted(tmp_path: Path) -> None:
+    source, other = Scripted(), Scripted(name="other")
+    source.lateness_s = 0.5
+    source.waiting = [movement(START_NS + 2 * S - n) for n in (1, 2, 3)]
+    run = Run(tmp_path / "store", source, HandClock(START_NS), garden())
+
+    def each(status: WatchStatus) -> None:
+        if status.ticks == 8:  # they are stamped before it and wait half a second for others
+            change = change_of(run.watch.pipeline, [], described(garden(), sensors=garden(("pir-1", "pir-2")).sensors))
+            assert isinstance(change, Change)
+            run.watch.take_up(change._replace(sources=[Supervised(garden(), lambda: other)]))
+
+    run.ticks(12, each)
+    (told,) = [h for h in run.of(Health) if isinstance(h, Health) and h.condition == "dropped"]
+    assert told.count == 3 and told.text.startswith("scripted was taken out of the site: 3 records held for order")
+    assert source.closed and not run.of(Detections)
