@@ -86,6 +86,8 @@ export interface SourceState {
   state?: string;
   why?: string;
   lag_s?: number;
+  /** Presets that its cameras can be sent to, by sensor. */
+  presets?: Record<string, string[]>;
 }
 
 export interface LiveState extends Counts {

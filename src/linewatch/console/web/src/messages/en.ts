@@ -286,6 +286,8 @@ export const en = {
   'health.detections': 'Detections between two heartbeats',
   'health.lag': 'Lag in seconds',
   'health.show': 'Show on the line',
+  'health.presets': 'Cameras that can be turned',
+  'health.sent': '{sensor} was sent to {preset}',
 
   'replay.title': 'Replay',
   'replay.from': 'From',

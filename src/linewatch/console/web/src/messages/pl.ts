@@ -288,6 +288,8 @@ export const pl: Record<MessageKey, string> = {
   'health.detections': 'Wykrycia między dwoma sygnałami',
   'health.lag': 'Opóźnienie w sekundach',
   'health.show': 'Pokaż na linii',
+  'health.presets': 'Kamery, które można obrócić',
+  'health.sent': '{sensor}: wysłano na {preset}',
 
   'replay.title': 'Odtwarzanie',
   'replay.from': 'Od',
