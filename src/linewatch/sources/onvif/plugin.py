@@ -40,7 +40,7 @@ card: Final = Card(
     limits=(
         "How sure a camera's word is, is assumed: cameras do not say.",
         "Tried on a made-up device, not on cameras of every make.",
-        "Presets are not moved.",
+        "A camera is sent to a preset by an operator only; coverage does not know that it looks elsewhere.",
     ),
 )
 settings_type: Final = OnvifSettings
