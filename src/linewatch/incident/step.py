@@ -17,7 +17,7 @@ from linewatch.incident.party import Part, part_of, sized
 from linewatch.incident.policy import IncidentSettings
 from linewatch.incident.rating import hazards_here, rerated
 from linewatch.incident.state import IncidentStepState, Wait, copied
-from linewatch.incident.welfare import concern, raised, watched
+from linewatch.incident.welfare import concern, hides_people, raised, watched
 from linewatch.incident.witnesses import Witnesses
 from linewatch.ports import Batch
 from linewatch.records import (
@@ -169,14 +169,19 @@ class IncidentStep:
             state.explained[track.id] = explained
         if speaks:
             incident = rerated(state.incidents.get(incident.id), incident, weather, self.desk.crowd_count)
-        parts = self._take_part(state, incident.id, track, stranger=convinced and explained is None)
+        # A stranger who is not seen for a while, or less surely, is one still.
+        before = state.parts.get(incident.id, {}).get(track.id)
+        stranger = explained is None and (convinced or (before is not None and before.stranger))
+        parts = self._take_part(state, incident.id, track, stranger=stranger)
         incident = sized(incident, parts, tick.time_ns)
         # Only own people who say where they are need nobody to look after them; who is in a work zone does.
         own = explained is not None and explained.by == track.known
         proved = track if own else msgspec.structs.replace(track, known=None)
         if track.state != "ended" or not parts:
             # Where one of several is lost, the others are still looked after.
-            state.vigils[incident.id] = watched(state.vigils.get(incident.id), proved, settings.welfare)
+            storm = hides_people(self._weather_at(state, track.line, track.chainage_m), tick.time_ns)
+            old = state.vigils.get(incident.id)
+            state.vigils[incident.id] = watched(old, proved, settings.welfare, hidden=storm)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
 

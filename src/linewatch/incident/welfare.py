@@ -39,6 +39,8 @@ _STORM_STAYED: Final = 0.35
 who lies (*assumed*; of thirty who crossed in the simulated storm seven were)."""
 _STORM_RAIN_MM_PER_H: Final = 2.0
 _STORM_WIND_MPS: Final = 10.0
+_STORM_S: Final = 10_800.0
+"""A weather report older than this hides nobody: a station that has failed in the storm would hide them for ever."""
 _LOST_STAYED: Final = 0.7
 """The same where nothing watches, after a stop (*assumed*)."""
 
@@ -95,6 +97,8 @@ class Vigil(msgspec.Struct, frozen=True):
     """Speed across the line when last seen, positive outward."""
     vanished: bool = False
     """Lost where sensors watch that would have seen them go on: they stopped, or those sensors failed."""
+    hidden: bool = False
+    """Lost while the weather hid people who walk; what it does later says nothing about that moment."""
 
 
 def felt_c(temperature_c: float, wind_mps: float) -> float:
@@ -110,8 +114,8 @@ def felt_c(temperature_c: float, wind_mps: float) -> float:
     return 13.12 + 0.6215 * temperature_c - 11.37 * power + 0.3965 * temperature_c * power
 
 
-def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vigil:
-    """The vigil after one more report of one of its tracks."""
+def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings, *, hidden: bool = False) -> Vigil:
+    """The vigil after one more report of one of its tracks; `hidden`: the weather hides people now."""
     people = sum(track.mover_probabilities[index] for index in _PEOPLE)
     place_m, now_ns, offset_m = track.chainage_m, track.last_ns, track.offset_m
     if vigil is None:
@@ -119,7 +123,7 @@ def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vig
         sigma_m = track.offset_sigma_m or 1.0
         return Vigil(place_m, now_ns, now_ns, people, track.known is not None, offset_m, offset_m, sigma_m, across_mps)
     if track.state == "ended":
-        return msgspec.structs.replace(vigil, vanished=track.existence_probability < _BELIEVED)
+        return msgspec.structs.replace(vigil, vanished=track.existence_probability < _BELIEVED, hidden=hidden)
     aside_m = 0.0
     if offset_m is not None and vigil.anchor_offset_m is not None:
         aside_m = offset_m - vigil.anchor_offset_m if (track.offset_sigma_m or 1.0) <= _CLEAR_SIGMA_M else 0.0
@@ -139,20 +143,20 @@ def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings) -> Vig
     )
 
 
-def hides_people(weather: Weather | None) -> bool:
-    """Whether it rains or blows so hard that sensors lose people who walk."""
-    if weather is None:
+def hides_people(weather: Weather | None, now_ns: int) -> bool:
+    """Whether it rains or blows so hard that sensors lose people who walk, by a report that is not too old."""
+    if weather is None or now_ns - weather.time_ns > _STORM_S * _NS_PER_S:
         return False
     return (weather.rain_mm_per_h or 0.0) >= _STORM_RAIN_MM_PER_H or (weather.wind_mps or 0.0) >= _STORM_WIND_MPS
 
 
-def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings, *, hidden: bool = False) -> float:
+def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings) -> float:
     """Probability that people are there and have not left.
 
     People last seen beyond `near_m`, or beyond `leaving_m` on their way out, have left. Who vanished where sensors
-    watch can hardly have left unseen, unless crawling or where the weather hides people (`hidden`); who was lost
-    elsewhere could, and counts only after having stopped. Of people who are only heard, by sensors that cannot tell how
-    far from the line, it is an open question.
+    watch can hardly have left unseen, unless crawling or while the weather hid people; who was lost elsewhere could,
+    and counts only after having stopped. Of people who are only heard, by sensors that cannot tell how far from the
+    line, it is an open question.
     """
     if vigil.known:
         return 0.0
@@ -169,7 +173,7 @@ def still_there(vigil: Vigil, tick: Tick, settings: WelfareSettings, *, hidden: 
     if vigil.vanished:
         crept = leaving and outward_mps <= settings.crept_mps
         stayed = _CREPT_STAYED if crept else _VANISHED_STAYED
-        return people * (min(stayed, _STORM_STAYED) if hidden else stayed)
+        return people * (min(stayed, _STORM_STAYED) if vigil.hidden else stayed)
     stopped_s = (vigil.seen_ns - vigil.since_ns) / _NS_PER_S
     return people * _LOST_STAYED if stopped_s >= settings.stopped_s else 0.0
 
@@ -195,7 +199,7 @@ def concern(vigil: Vigil, weather: Weather | None, tick: Tick, settings: Welfare
     if weather is not None and weather.temperature_c is not None:
         felt = felt_c(weather.temperature_c, weather.wind_mps or 0.0)
     limit_s = settings.still_cold_s if felt is not None and felt <= settings.cold_c else settings.still_s
-    probability = still_there(vigil, tick, settings, hidden=hides_people(weather))
+    probability = still_there(vigil, tick, settings)
     if still_s < limit_s or probability < settings.people_probability:
         return ""
     unseen_s = (tick.time_ns - vigil.seen_ns) / _NS_PER_S

@@ -207,28 +207,36 @@ def test_crowds_that_grow_together_become_one_incident() -> None:
     assert watch.at(3, msgspec.structs.replace(right, to_m=285.0)).incidents[older.id].to_m == 285.0
 
 
+BESIDE = {
+    "from_m": 162.0,
+    "to_m": 164.0,
+    "chainage_m": 163.0,
+    "mover_probabilities": VEHICLE,
+    "parents": ("t1",),
+}
+"""What comes out of the patrol's own track, and so is of its incident."""
+
+
 def test_what_has_only_just_come_beside_a_patrol_takes_part_and_calls_nobody_yet() -> None:
     watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
-    beside = {"from_m": 162.0, "to_m": 164.0, "chainage_m": 163.0, "mover_probabilities": VEHICLE}
-    ghost = track(2, name="t2", existence_probability=0.5, **beside)
+    ghost = track(2, name="t2", existence_probability=0.5, **BESIDE)
     assert watch.at(2, patrol(2, detections=22), ghost).only.priority == 5
     assert watch.only.tracks == ("t1",)
 
 
 def test_a_stranger_beside_a_patrol_is_called_however_often_the_patrol_reports() -> None:
     watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
-    beside = {"from_m": 162.0, "to_m": 164.0, "chainage_m": 163.0, "mover_probabilities": VEHICLE}
     for at in (2, 3):
-        watch.at(at, track(at, name="t2", intent="along", **beside), patrol(at, detections=20 + at))
+        watch.at(at, track(at, name="t2", intent="along", **BESIDE), patrol(at, detections=20 + at))
+    assert watch.only.tracks == ("t1", "t2")
     priorities = [i.priority for i in watch.out if isinstance(i, Incident)]
     assert priorities[0] == 5 and set(priorities[1:]) == {3}
 
 
 def test_a_stranger_beside_a_patrol_who_is_not_seen_for_a_while_is_called_still() -> None:
     watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
-    beside = {"from_m": 162.0, "to_m": 164.0, "chainage_m": 163.0, "mover_probabilities": VEHICLE}
-    watch.at(2, track(2, name="t2", intent="along", **beside), patrol(2, detections=22))
-    watch.at(3, track(3, name="t2", intent="along", state="coasting", **beside), patrol(3, detections=24))
+    watch.at(2, track(2, name="t2", intent="along", **BESIDE), patrol(2, detections=22))
+    watch.at(3, track(3, name="t2", intent="along", state="coasting", **BESIDE), patrol(3, detections=24))
     assert watch.only.priority == 3
 
 

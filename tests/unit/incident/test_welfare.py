@@ -11,6 +11,7 @@ from tests.unit.incident.test_step import S, Watch, track
 PERSON = tuple(0.94 if mover == "person" else 0.01 for mover in MOVERS)
 PATROL = KnownMover("patrol 1", "main", T0_NS, 150.0, 5.0, authenticated=True)
 FROST = Weather("main", 0.0, 600.0, T0_NS, temperature_c=-6.0, wind_mps=4.0)
+STORM = msgspec.structs.replace(FROST, wind_mps=12.0)
 
 
 def person(seconds: float, name: str = "t1", **more: object) -> object:
@@ -51,6 +52,30 @@ def test_somebody_who_walked_on_and_out_of_sight_is_not_looked_for() -> None:
     for at in range(1, 60, 5):
         watch.at(at, person(at, chainage_m=150.0 + 3 * at, from_m=140.0 + 3 * at, to_m=160.0 + 3 * at))
     assert watch.at(61, person(61, state="ended")).at(900).only.concern == "none"
+
+
+def lost_at_60(watch: Watch) -> Watch:
+    return kept_still(60, watch).at(61, person(61, state="ended", existence_probability=0.1))
+
+
+def test_a_storm_that_comes_after_somebody_vanished_does_not_explain_it() -> None:
+    watch = lost_at_60(Watch()).at(70, msgspec.structs.replace(STORM, time_ns=T0_NS + 70 * S))
+    assert watch.at(260).only.concern == "distress"
+
+
+def test_who_was_lost_in_a_storm_is_no_concern_once_it_is_over() -> None:
+    watch = kept_still(60).at(60, msgspec.structs.replace(STORM, time_ns=T0_NS + 60 * S))
+    watch.at(61, person(61, state="ended", existence_probability=0.1))
+    calm = msgspec.structs.replace(FROST, time_ns=T0_NS + 100 * S)
+    assert watch.at(100, calm).at(1_000).only.concern == "none"
+
+
+def test_a_storm_that_was_reported_hours_ago_hides_nobody_any_more() -> None:
+    watch = Watch().at(0, msgspec.structs.replace(STORM, time_ns=T0_NS - 4 * 3600 * S))
+    for at in range(1, 60, 5):
+        watch.at(at, person(at))
+    watch.at(61, person(61, state="ended", existence_probability=0.1))
+    assert watch.at(1_000).only.concern == "distress"
 
 
 def test_in_mild_weather_stillness_takes_longer_to_become_a_concern() -> None:
