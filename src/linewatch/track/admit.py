@@ -134,10 +134,13 @@ def on_arrival(batch: Detections, tick: Tick, settings: TrackSettings) -> Detect
 
     Whoever was there may have gone on since, so the place is wider, and a speed says nothing any more.
     """
-    gone_m = settings.slow_mps * (tick.time_ns - batch.time_ns) / NS_PER_S
+    # `measurements` takes the error of each clock off again.
+    skews_ns = [int(settings.clock_skew_s.get(name, 0.0) * NS_PER_S) for name in batch.sensors]
+    skew_ns = np.array(skews_ns, dtype=np.int64)[batch.sensor_index]
+    gone_m = settings.slow_mps * (tick.time_ns - batch.time_ns + skew_ns) / NS_PER_S
     return msgspec.structs.replace(
         batch,
-        time_ns=np.full(len(batch), tick.time_ns - 1),
+        time_ns=tick.time_ns - 1 + skew_ns,
         chainage_sigma_m=np.hypot(batch.chainage_sigma_m, gone_m),
         offset_sigma_m=np.hypot(batch.offset_sigma_m, gone_m),
         velocity_mps=np.full(len(batch), np.nan),

@@ -1,6 +1,6 @@
 from linewatch.records import HandOver, Outage, Track, batch_of, canonical_bytes, quantise, track_id
 from linewatch.records.state import freeze, thaw
-from linewatch.track import TrackerState
+from linewatch.track import TrackerState, TrackSettings
 from tests.unit.track.scenes import START_NS, Bench, S, at, fence_line, of_act, pir, radar, ticks
 
 
@@ -162,6 +162,15 @@ def test_a_slow_sensors_word_alone_begins_a_track_that_says_that_it_is_late() ->
     assert told
     assert all(record.late and record.sensors == ("pir",) for record in told)
     assert all(record.chainage_sigma_m >= 20.0 for record in told[:1])
+
+
+def test_a_word_that_is_late_by_a_slow_clock_speaks_of_now_and_not_of_what_is_to_come() -> None:
+    bench = Bench(fence_line(sensors=[pir("pir", 100.0)]), TrackSettings(clock_skew_s={"pir": -50.0}))
+    slow = [at(float(k), 100.0, sensor="pir", sigma_m=5.0, received_ns=START_NS + (k + 50) * S) for k in range(4)]
+    told = [record for record in bench.run(slow, 60.0) if isinstance(record, Track)]
+    assert told
+    assert all(track.last_ns <= track.time_ns for track in told)
+    assert told[0].chainage_sigma_m < 20.0
 
 
 def test_what_is_older_than_anything_it_could_tell_of_now_is_only_counted() -> None:
