@@ -96,20 +96,27 @@ def refuse_doubles(names: list[str]) -> None:
 class Reloader:
     """Takes requests to read the site again from any thread, one at a time; the watch's own thread takes it up."""
 
-    def __init__(self, live: "LiveWatch", read: Callable[[], Site], say: Callable[[str], None]) -> None:
-        """`read` reads the site anew; `say` tells what became of it."""
+    def __init__(
+        self, live: "LiveWatch", read: Callable[[], Site], say: Callable[[str], None], *, within_s: float = _WITHIN_S
+    ) -> None:
+        """`read` reads the site anew; `say` tells what became of it; whoever asks waits for at most `within_s`."""
+        self._within_s = within_s
         self._live = live
         self._read = read
         self._say = say
         self._one_at_a_time = threading.Lock()
         self._change: Change | None = None
         self._taken_up = threading.Event()
+        self._handing = threading.Lock()
+        self._unfinished = self._asker_left = False
         self.after = list[Callable[[Site], None]]()
         """Called in the thread of the request, with a site that was taken up."""
 
     def ask(self) -> tuple[bool, str]:
         """Read the site again, and wait until it is taken up: whether it was, and what changed or why not."""
         with self._one_at_a_time:
+            if self._unfinished:
+                return False, "the watch has not come yet to the change that was asked for before"
             try:
                 change = change_of(self._live.pipeline, self._live.sources, self._read())
             except LinewatchError as error:
@@ -119,25 +126,41 @@ class Reloader:
             if change is None:
                 self._told("the site was read again; nothing has changed")
                 return True, "nothing has changed"
+            self._unfinished, self._asker_left = True, False
             if change.notifiers is not None:
                 self._live.stop_telling()
             self._taken_up.clear()
             self._change = change
-            if not self._taken_up.wait(_WITHIN_S):
-                return False, f"the watch has not come to it within {_WITHIN_S:g} s"
+            self._taken_up.wait(self._within_s)
+            with self._handing:
+                self._asker_left = not self._taken_up.is_set()
+                if self._asker_left:
+                    return False, f"the watch has not come to it within {self._within_s:g} s; it does as soon as it can"
+            self._finish(change)
+            return True, change.what
+
+    def after_tick(self) -> None:
+        """Take up what is ready. Called between two ticks by the thread that does them."""
+        if self._change is None:
+            return
+        change, self._change = self._change, None
+        self._live.take_up(change)
+        with self._handing:
+            self._taken_up.set()
+            alone = self._asker_left
+        if alone:  # whoever asked has given up waiting: without this nobody would be told anything any more
+            threading.Thread(target=self._finish, args=(change,), name="reload").start()
+
+    def _finish(self, change: Change) -> None:
+        """What is done of a change once it is taken up, beside the ticks."""
+        try:
             if change.notifiers is not None:
                 self._live.tell_by(change.notifiers)
             for each in self.after:
                 each(change.site)
             self._told(f"the site was read again and taken up; changed: {change.what}")
-            return True, change.what
-
-    def after_tick(self) -> None:
-        """Take up what is ready. Called between two ticks by the thread that does them."""
-        if self._change is not None:
-            change, self._change = self._change, None
-            self._live.take_up(change)
-            self._taken_up.set()
+        finally:
+            self._unfinished = False
 
     def _told(self, text: str) -> None:
         self._live.note(RELOAD, text)

@@ -1,5 +1,6 @@
 """Another site under a running watch: taken up between two ticks, with all that still holds; or not at all."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,6 +145,24 @@ def test_a_site_that_cannot_be_taken_up_leaves_all_as_it_was_with_one_line(
 def test_the_same_site_again_is_no_change(tmp_path: Path) -> None:
     run = Run(tmp_path / "store", Scripted(), HandClock(START_NS))
     assert change_of(run.watch.pipeline, run.watch.sources, garden()) is None
+    run.ticks(1)
+
+
+def test_a_change_that_the_watch_comes_to_late_is_finished_without_whoever_asked(tmp_path: Path) -> None:
+    run = Run(tmp_path / "store", Scripted(), HandClock(START_NS))
+    after, said, done = described(garden(), sensors=()), list[str](), threading.Event()
+    reloader = Reloader(run.watch, lambda: after, said.append, within_s=0.01)
+    reloader.after.append(lambda _: done.set())
+    taken_up, why_not = reloader.ask()
+    assert not taken_up and "as soon as it can" in why_not
+    assert "asked for before" in reloader.ask()[1]
+    assert not done.is_set()
+    reloader.after_tick()
+    assert done.wait(5.0) and run.watch.site is after
+    for thread in threading.enumerate():
+        if thread.name == "reload":
+            thread.join(5.0)
+    assert reloader.ask() == (True, "nothing has changed")
     run.ticks(1)
 
 
