@@ -110,13 +110,20 @@ def test_many_rows_with_one_fault_cost_one_finding_with_their_number(tmp_path: P
     assert finding.count == 500 and "found 'stranger-0'" in finding.text
 
 
-def test_a_line_without_an_end_is_passed_over_and_nothing_grows(tmp_path: Path) -> None:
+def test_a_line_without_an_end_is_passed_over_and_told_once_and_nothing_grows(tmp_path: Path) -> None:
     source = made(tmp_path)
     write(tmp_path, HEAD + "x" * 3_000_000)
-    for tick in range(6):
-        assert at(source, 1 + tick) == []
+    assert troubles(at(source, 1)) == [("refused", "csv:own.csv: row: found 4097 bytes")]
+    for tick in range(5):
+        assert at(source, 2 + tick) == []
+    assert source.status().refused == 1
     write(tmp_path, "\n" + row())
     assert movers(at(source, 9)) == ["patrol-1"]
+
+
+def test_a_pipe_in_place_of_the_file_is_told_and_nobody_waits_for_its_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "own.csv")
+    assert troubles(at(made(tmp_path), 1)) == [("unreadable", "csv:own.csv: own.csv is no plain file")]
 
 
 def test_a_file_that_is_replaced_or_cut_is_read_from_its_beginning_and_that_is_said(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final, NamedTuple
 
 MOST_BYTES: Final = 1_000_000
@@ -45,6 +46,8 @@ class Following:
         """Lines that are whole by now; `check_head` says what is wrong with the first line, where anything is."""
         try:
             stat = self.path.stat()
+            if not S_ISREG(stat.st_mode):  # opening a pipe would wait for whoever writes into it
+                return Grown((), "is no plain file")
             trouble = self._changed(stat.st_ino, stat.st_size)
             if stat.st_size == self.offset and self.head and not trouble:
                 return Grown()
@@ -80,5 +83,7 @@ class Following:
         self.offset += sum(len(line) + 1 for line in whole)
         if len(rest) > MOST_LINE:
             self.offset += len(rest)
+            if not self._long:  # its beginning is handed over, so that it is refused and counted as any other
+                whole.append(rest[: MOST_LINE + 1])
             self._long = True
         return tuple(line.rstrip(b"\r") for line in whole if line.strip())
