@@ -184,7 +184,8 @@ class MessageDoor:
     ) -> None:
         """Take what comes until the other side ends it, says too much without an end, or nothing for too long."""
         cut = self._cut()
-        where = "{}:{}".format(*writer.get_extra_info("peername")[:2])
+        # Who has gone again already has no address any more.
+        where = "{}:{}".format(*(writer.get_extra_info("peername") or ("nowhere", 0))[:2])
         while True:
             async with asyncio.timeout(quiet_s):
                 data = await reader.read(_READ_BYTES)

@@ -97,7 +97,7 @@ def scan_das(path: Path) -> DasFile:
 
 
 def _channels(path: Path, distance: Any, window_ns: tuple[int, int], rate_hz: float) -> int:
-    if distance.step is None:
+    if distance.step is None or not float(distance.step):
         return int(_window(path, *window_ns, rate_hz)[1].shape[1])
     return round((float(distance.max) - float(distance.min)) / abs(float(distance.step))) + 1
 
