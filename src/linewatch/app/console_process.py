@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from linewatch.app.acknowledging import acknowledgements_of
+from linewatch.app.console_repairs import SiteRepairs
 from linewatch.app.features import features_of
 from linewatch.app.news import RESCUE, acknowledged_text
 from linewatch.app.watch_link import WatchLink
@@ -128,6 +129,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         LateReports(store, site),
         features,
         acknowledge,
+        SiteRepairs(site),
     )
 
 

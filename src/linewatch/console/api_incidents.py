@@ -25,15 +25,16 @@ from linewatch.records.vocabulary import Assessment, Hazard, Outcome, Role
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern="^[a-z_]+$")]
 Text = Annotated[str, msgspec.Meta(max_length=2000)]
 _MOST: Final = 1000
+_MOST_OPEN: Final = 10_000
 UNDO: Final = "undo"
 """Takes back the last move of the same seat; whether there is one, the watch knows."""
 
 
 class IncidentQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which incidents; `before` is a raising time in milliseconds."""
+    """Which incidents; `before` is a raising time in milliseconds. Of `all`, a page holds at most 1,000."""
 
     state: Literal["open", "all"] = "open"
-    limit: Annotated[int, msgspec.Meta(ge=1, le=_MOST)] = 500
+    limit: Annotated[int, msgspec.Meta(ge=1, le=_MOST_OPEN)] = 500
     before: Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800_000)] | None = None
 
 
@@ -70,7 +71,7 @@ async def incidents(call: Call) -> IncidentList:
     picture, counters = live.picture, live.picture.counters()
     before_ns = None if query.before is None else query.before * NS_PER_MS
     if query.state == "all":
-        kept = await asyncio.to_thread(_page, call, before_ns, query.limit)
+        kept = await asyncio.to_thread(_page, call, before_ns, min(query.limit, _MOST))
     else:
         kept = [k for k in picture.open.values() if before_ns is None or k.incident.raised_ns < before_ns]
         kept = sorted(kept, key=lambda k: (k.incident.priority, -k.incident.raised_ns, k.incident.id))[: query.limit]

@@ -8,7 +8,7 @@ import msgspec
 from linewatch.console.acting import act
 from linewatch.console.endpoint import SEATED, Call, Endpoint
 from linewatch.console.frames import lonlat
-from linewatch.console.incident_view import outage_shape
+from linewatch.console.incident_view import mute_shapes, outage_shape
 from linewatch.console.picture import NS_PER_MS, Picture
 from linewatch.console.problem import Problem
 from linewatch.console.shapes import (
@@ -131,7 +131,9 @@ async def coverage(call: Call) -> CoverageShape:
 async def health(call: Call) -> HealthShape:
     """Sensors that are not well, outages, sources."""
     services = call.services
-    picture = services.live.picture
+    live = services.live
+    picture = live.picture
+    found = (tuple(picture.outages.values()), tuple(picture.findings.values()), tuple(picture.repair_acts.values()))
     states = {sensor.id: picture.sensor_state(sensor.id)[0] for sensor in services.site.sensors}
     unwell = [sensor for sensor in services.site.sensors if states[sensor.id] in ("degraded", "out")]
     return HealthShape(
@@ -140,7 +142,8 @@ async def health(call: Call) -> HealthShape:
         never_heard=sum(state == "unknown" for state in states.values()),
         outages=[outage_shape(outage) for outage in sorted(picture.outages.values(), key=lambda o: (o.line, o.from_m))],
         sources=services.live.state().sources,
-        repair=[],
+        repair=[] if services.repairs is None else services.repairs(*found, live.now_ns()),
+        mutes=mute_shapes(picture),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from linewatch.console.frames import lonlat
+from linewatch.console.health_shapes import MuteShape
 from linewatch.console.picture import NS_PER_MS, Kept, Picture
 from linewatch.console.shapes import (
     CameraShape,
@@ -89,6 +90,19 @@ def outage_shape(outage: Outage) -> OutageShape:
         since_ms=outage.start_ns // NS_PER_MS,
         partial=outage.remaining_fraction > 0.0,
     )
+
+
+def mute_shapes(picture: Picture) -> list[MuteShape]:
+    """Mutes in force, as pages show them."""
+    return [
+        MuteShape(
+            *(outage.sensors[0], outage.line, outage.from_m, outage.to_m, outage.first_channel, outage.last_channel),
+            why=outage.reason,
+            since_ms=outage.start_ns // NS_PER_MS,
+            until_ms=until_ns // NS_PER_MS,
+        )
+        for outage, until_ns in picture.mutes()
+    ]
 
 
 def checklist(incident: Incident) -> list[str]:

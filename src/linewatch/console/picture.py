@@ -106,6 +106,8 @@ class Picture:
         self.beats: dict[str, tuple[int, OperatorAct]] = {}
         self.heard_ns: dict[str, int] = {}
         self.findings: dict[str, Health] = {}
+        self.masks: dict[str, Health] = {}
+        self.repair_acts: dict[str, OperatorAct] = {}
         self.interrupted_at: deque[tuple[int, str, str]] = deque(maxlen=5000)
         self._by_sensor: dict[str, set[str]] = {}
 
@@ -135,6 +137,17 @@ class Picture:
         if self.site.has_sensor(sensor) and self.site.sensor(sensor).state == "out_of_service":
             return "out", None
         return ("ok" if sensor in self.heard_ns else "unknown"), None
+
+    def mutes(self) -> list[tuple[Outage, int]]:
+        """Mutes in force, each with its end in nanoseconds, by line and place."""
+        out = []
+        for outage in sorted(self.outages.values(), key=lambda o: (o.line, o.from_m, o.id)):
+            for mask in self.masks.values():
+                same = (mask.time_ns, mask.first_channel, mask.last_channel)
+                mine = outage.cause == "masked" and outage.sensors == (mask.sensor,)
+                if mine and same == (outage.start_ns, outage.first_channel, outage.last_channel) and mask.until_ns:
+                    out.append((outage, mask.until_ns))
+        return out
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
@@ -178,6 +191,9 @@ class Picture:
                 self._heard(record.sensor, self.time_ns, changes)
             case Health() if not record.sensor and record.condition == "refused":
                 self._forget_refused(record.text, changes)
+            case Health() if record.condition == "masked" and record.until_ns is not None:
+                # What a person said of a sensor: no sign of life of it.
+                self.masks[f"{record.sensor}/{record.first_channel}-{record.last_channel}"] = record
             case Health() if record.sensor:
                 self.findings[record.sensor] = record
                 self._heard(record.sensor, record.time_ns, changes)
@@ -249,6 +265,9 @@ class Picture:
             self.acts.setdefault(act.incident, []).append((seq, act))
         elif act.move == "present":
             self.beats[act.seat] = (seq, act)
+        elif act.move == "assign_repair":
+            self.repair_acts[dict(act.values).get("outage", "")] = act
+            self.site_acts.append((seq, act))
         else:
             self.site_acts.append((seq, act))
 

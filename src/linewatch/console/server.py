@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from linewatch.console import api_incidents, api_live, api_reports, api_session, api_shift, api_site
+from linewatch.console import api_incidents, api_live, api_mute, api_reports, api_session, api_shift, api_site
 from linewatch.console.access import authorise, enter, must_change
 from linewatch.console.endpoint import EVERYBODY, Call, Endpoint, route_of
 from linewatch.console.guard import Guard
@@ -46,6 +46,7 @@ ENDPOINTS: Final = (
     *api_incidents.ENDPOINTS,
     *api_live.ENDPOINTS,
     *api_shift.ENDPOINTS,
+    *api_mute.ENDPOINTS,
     *api_reports.ENDPOINTS,
     Endpoint("GET", "/api/openapi.json", "openapi", "This document", openapi, dict[str, Any], roles=()),
 )

@@ -1,17 +1,22 @@
 """What answers are made of: the site, the live picture, and what `app` has put behind the ports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
 from linewatch.clock import Clock
 from linewatch.console.access import Throttle
+from linewatch.console.health_shapes import RepairShape
 from linewatch.console.live import Live
 from linewatch.console.settings import ConsoleSettings
 from linewatch.console.watching import Watching
 from linewatch.console_ports import Acts, Audit, EvidenceRing, History, IncidentDesk, Reports, Users
+from linewatch.records import Health, OperatorAct, Outage
 from linewatch.site.model import Site
+
+Repairs = Callable[[Sequence[Outage], Sequence[Health], Sequence[OperatorAct], int], list[RepairShape]]
+"""From open outages, last findings, acts that name an owner, and a time, to the list of repairs."""
 
 
 class Needs(NamedTuple):
@@ -39,6 +44,8 @@ class Needs(NamedTuple):
     """OGC API Features for GIS users, mounted behind the same door; None where they are not built in."""
     acknowledge: ASGIApp | None = None
     """Takes the links of rescue messages, mounted under `/ack` before the door: the link is the key."""
+    repairs: Repairs | None = None
+    """What is to be repaired, what costs most first; None where nobody lists it."""
 
 
 class Services(NamedTuple):
@@ -67,6 +74,8 @@ class Services(NamedTuple):
     features: ASGIApp | None
     """As in `Needs`."""
     acknowledge: ASGIApp | None
+    """As in `Needs`."""
+    repairs: Repairs | None
     """As in `Needs`."""
     live: Live
     """What is going on now."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from linewatch.console.health_shapes import MuteShape, RepairShape
 from linewatch.records.incident import IncidentState, Standing
 from linewatch.records.vocabulary import Act, Assessment, Concern, Hazard, Kind, Mover, Outcome, Role
 
@@ -280,7 +281,8 @@ class HealthShape(msgspec.Struct, frozen=True):
     never_heard: int
     outages: list[OutageShape]
     sources: list[dict[str, Any]]
-    repair: list[dict[str, Any]]
+    repair: list[RepairShape]
+    mutes: list[MuteShape]
 
 
 class SeatShape(msgspec.Struct, frozen=True):
@@ -316,6 +318,7 @@ class ShiftShape(msgspec.Struct, frozen=True):
     open: list[IncidentShape]
     shelved: list[IncidentShape]
     outages: list[OutageShape]
+    mutes: list[MuteShape]
     notes: list[NoteShape]
     load: list[LoadShape]
 

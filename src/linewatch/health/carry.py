@@ -43,6 +43,7 @@ def carried(
         back_ns=dict(state.back_ns),
         repaired_ns=dict(state.repaired_ns),
         assigned=dict(state.assigned),
+        hushed=dict(state.hushed),
         sights={name: sight for name, sight in state.sights.items() if after.has_sensor(name)},
     )
     records: list[Record] = []

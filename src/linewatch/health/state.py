@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linewatch.health.mute import Hushed
 from linewatch.health.retest import Assigned
 from linewatch.health.skew import Lags, SkewSettings
 from linewatch.health.unexplained import Noise, UnexplainedSettings
@@ -69,6 +70,8 @@ class HealthState(msgspec.Struct):
     """Last report by stretch."""
     noises: tuple[Noise, ...] = ()
     """Stretches on which noise stands over its usual level."""
+    hushed: dict[str, Hushed] = msgspec.field(default_factory=dict)
+    """By name of an open mute: what it has hidden."""
 
 
 def closed(state: HealthState, about: str, end_ns: int) -> list[Record]:
@@ -77,4 +80,5 @@ def closed(state: HealthState, about: str, end_ns: int) -> list[Record]:
     state.back_ns.pop(about, None)
     state.repaired_ns.pop(outage.id, None)
     state.assigned.pop(outage.id, None)
+    state.hushed.pop(about, None)
     return [msgspec.structs.replace(outage, end_ns=max(end_ns, outage.start_ns))]

@@ -7,6 +7,7 @@ cameras that one light blinds. It keeps its id while it grows, and ends when all
 import msgspec
 import numpy as np
 
+from linewatch.health import mute
 from linewatch.health.blinding import LightWatch
 from linewatch.health.outages import LIGHT, VIEW, about_of, left_of, narrowed, outage_of
 from linewatch.health.retest import assigned_of, is_health_act, proven, refusal_of, test_of
@@ -55,8 +56,15 @@ class HealthStep:
             assigned=dict(state.assigned),
             weather=dict(state.weather),
             noises=state.noises,
+            hushed=dict(state.hushed),
         )
-        out: list[Record] = []
+        # Acts go first: what they mute is hidden from the trackers in the same tick, and counted as such.
+        out: list[Record] = [
+            record
+            for item in batch
+            if isinstance(item, OperatorAct) and is_health_act(item)
+            for record in self._act(state, item, tick)
+        ]
         for item in batch:
             if isinstance(item, BlockHeader):
                 self._alive(state, item.sensor, _end_ns(item), streams=True)
@@ -68,10 +76,9 @@ class HealthStep:
                 state.tests = [*state.tests, item][-_KEPT_TESTS:]
             elif isinstance(item, Weather):
                 state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
-            elif isinstance(item, OperatorAct) and is_health_act(item):
-                out += self._act(state, item, tick)
         for health in self._skews(state, tick):
             out += [health, *self._finding(state, health, tick)]
+        out += mute.tell_hidden(state.hushed, state.open, tick)
         out += self._ended(state, tick)
         out += self._unexplained(state, tick)
         out += self._silence.step(state, tick)
@@ -87,6 +94,7 @@ class HealthStep:
 
     def _detected(self, state: HealthState, batch: Detections, tick: Tick) -> None:
         """A detection proves life where life is already expected; it does not make silence a fault."""
+        mute.count_hidden(state.hushed, state.open, batch)
         numbers = np.array([self._number.get(sensor, -1) for sensor in batch.sensors], dtype=np.int64)
         of_row = numbers[batch.sensor_index]
         known = of_row >= 0
@@ -261,6 +269,8 @@ class HealthStep:
     # --------------------------------------------------------------------------------------------------------- acts
 
     def _act(self, state: HealthState, act: OperatorAct, tick: Tick) -> list[Record]:
+        if act.move in mute.MOVES:
+            return self._mute(state, act, tick)
         by_id = {outage.id: outage for outage in state.open.values()}
         if why_not := refusal_of(act, by_id):
             text = f"act {act.move} by {act.role} at {act.seat}: {why_not}"
@@ -280,6 +290,21 @@ class HealthStep:
         waived = f"{state.open[about].reason}; re-test waived by {act.role} at {act.seat}: {act.reason}"
         state.open[about] = msgspec.structs.replace(state.open[about], reason=waived)
         return closed(state, about, tick.time_ns)
+
+    def _mute(self, state: HealthState, act: OperatorAct, tick: Tick) -> list[Record]:
+        """Begin a mute, or end one before its time."""
+        if why_not := mute.mute_refusal(self.site, act, frozenset(state.open)):
+            text = f"act {act.move} by {act.role} at {act.seat}: {why_not}"
+            return [Health(self.site.lines[0].id, "", tick.time_ns, "refused", "note", text)]
+        about = mute.about_mute(act)
+        if act.move == "unmute":
+            # It is closed with the others that end at this tick, after what it hid has been told.
+            state.open[about] = msgspec.structs.replace(state.open[about], end_ns=tick.time_ns)
+            return []
+        health, outage = mute.muted(self.site, act, tick)
+        state.open[about] = msgspec.structs.replace(outage, end_ns=health.until_ns)
+        state.hushed[about] = mute.Hushed(0, tick.time_ns)
+        return [health, outage]
 
 
 def _concerns(health: Health, outage: Outage) -> bool:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from linewatch.ports import Batch
 from linewatch.records import Detections, HandOver, Health, KnownMover, Outage, Record, Tick, Track, concatenate
+from linewatch.records.masking import masked_rows
 from linewatch.site.model import Site
 from linewatch.track import delete, fuse, handover, recall, report
 from linewatch.track.admit import GOOD, LATE_BUT_GOOD, SLOW, health_of, measurements, on_arrival, only_of, verdicts
@@ -128,6 +129,11 @@ class TrackStep:
         others = [i for i in batch if isinstance(i, HandOver | KnownMover | Outage) and i.line == line.id]
         others.sort(key=lambda i: (type(i).__name__, _id_of(i)))
         whole = only_of([i for i in batch if isinstance(i, Detections)], line.id, *self._zone_m)
+        if whole is not None:
+            # What ends in this tick still hides what was felt before its end.
+            outages = {o.id: o for o in (*state.known.outages, *(i for i in others if isinstance(i, Outage)))}
+            hidden = masked_rows(whole, outages.values())
+            whole = None if hidden.all() else whole.take(~hidden) if hidden.any() else whole
         if whole is None:
             return tuple(others), None, out
         oldest_ns = recall.oldest_ns(state.past, tick)
