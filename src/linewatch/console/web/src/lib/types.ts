@@ -167,6 +167,32 @@ export interface Coverage {
   version?: number;
 }
 
+export interface Mute {
+  sensor: string;
+  line: string;
+  from_m: number;
+  to_m: number;
+  first_channel: number | null;
+  last_channel: number | null;
+  why: string;
+  since_ms: number;
+  until_ms: number;
+}
+
+export interface Repair {
+  outage: string;
+  sensors: string[];
+  why: string;
+  from_m: number;
+  to_m: number;
+  place: string;
+  since_ms: number;
+  lost_metre_hours: number;
+  owner: string;
+  due_ms: number | null;
+  overdue: boolean;
+}
+
 export interface Health {
   sensors: { id: string; kind: string; state: SensorState; why: string; since_ms: number | null; last_heard_ms: number | null }[];
   outages: { line: string; from_m: number; to_m: number; why: string; since_ms: number; partial: boolean }[];
@@ -174,7 +200,8 @@ export interface Health {
   well?: number;
   never_heard?: number;
   sources: SourceState[];
-  repair: Record<string, unknown>[];
+  repair: Repair[];
+  mutes?: Mute[];
 }
 
 export interface Track {
