@@ -150,7 +150,7 @@ def judge(site: Site, track: Track, *, trusted: bool) -> tuple[Kind, float, Move
     contact = act == "none" and barrier_contact(site, track) and mover in ("person", "group", "unknown")
     if contact and intent in ("unknown", "still", "loiter"):
         intent = "contact"
-    if mover == "weather" and intent == "contact":
+    if mover == "weather" and intent == "contact" and threat_probability(track) < 0.5:
         intent = "unknown"
     kind = derive_kind(
         act=act,  # type: ignore[arg-type]  # names come from ACTS, in its order

@@ -152,7 +152,12 @@ class IncidentStep:
             weather = self._weather_at(state, incident.line, incident.chainage_m)
             incident = msgspec.structs.replace(incident, hazards=hazards_here(self.site, incident, weather))
             state.waiting[incident.id] = Wait(tick.time_ns)
-        elif track.state == "ended" or (others and not convinced and track.id not in state.incidents[owner].tracks):
+        elif track.state == "ended" or (
+            others
+            and not convinced
+            and track.id not in state.incidents[owner].tracks
+            and track.intent not in ("crossing", "contact")
+        ):
             # How a track fades away is no news of what it was: not who drove by, nor that he was ours. And what has
             # only just come beside an event takes part, and says nothing of it yet.
             incident, speaks = state.incidents[owner], False
@@ -181,7 +186,8 @@ class IncidentStep:
             # Where one of several is lost, the others are still looked after.
             storm = hides_people(self._weather_at(state, track.line, track.chainage_m), tick.time_ns)
             old = state.vigils.get(incident.id)
-            state.vigils[incident.id] = watched(old, proved, settings.welfare, hidden=storm)
+            company = any(part.stranger for part in others.values())
+            state.vigils[incident.id] = watched(old, proved, settings.welfare, hidden=storm, strangers=company)
         state.incidents[incident.id] = incident
         state.fed_ns[incident.id] = tick.time_ns
 

@@ -114,8 +114,14 @@ def felt_c(temperature_c: float, wind_mps: float) -> float:
     return 13.12 + 0.6215 * temperature_c - 11.37 * power + 0.3965 * temperature_c * power
 
 
-def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings, *, hidden: bool = False) -> Vigil:
-    """The vigil after one more report of one of its tracks; `hidden`: the weather hides people now."""
+def watched(
+    vigil: Vigil | None, track: Track, settings: WelfareSettings, *, hidden: bool = False, strangers: bool = False
+) -> Vigil:
+    """The vigil after one more report of one of its tracks.
+
+    `hidden`: the weather hides people now. `strangers`: somebody is among them whom nothing explains, so that they are
+    not all own people, whatever this track is matched with.
+    """
     people = sum(track.mover_probabilities[index] for index in _PEOPLE)
     place_m, now_ns, offset_m = track.chainage_m, track.last_ns, track.offset_m
     if vigil is None:
@@ -135,7 +141,7 @@ def watched(vigil: Vigil | None, track: Track, settings: WelfareSettings, *, hid
         since_ns=now_ns if moved else vigil.since_ns,
         seen_ns=max(now_ns, vigil.seen_ns),
         people_probability=_MEMORY * vigil.people_probability + (1.0 - _MEMORY) * people,
-        known=vigil.known or track.known is not None,
+        known=(vigil.known or track.known is not None) and not strangers,
         anchor_offset_m=offset_m if moved or vigil.anchor_offset_m is None else vigil.anchor_offset_m,
         offset_m=offset_m if seen_now and offset_m is not None else vigil.offset_m,
         offset_sigma_m=track.offset_sigma_m or 1.0 if seen_now and offset_m is not None else vigil.offset_sigma_m,

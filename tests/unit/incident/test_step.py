@@ -247,3 +247,26 @@ def test_wind_on_the_fence_is_a_note_and_a_hand_on_it_a_call() -> None:
     assert (blown.kind, blown.priority) == ("nuisance", 5)
     touched = Watch().at(1, track(1, mover_probabilities=hand, intent="contact")).only
     assert (touched.kind, touched.priority) == ("barrier_contact", 1)
+
+
+def test_who_crosses_beside_a_patrol_is_called_at_once() -> None:
+    watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
+    person = tuple(0.94 if mover == "person" else 0.01 for mover in MOVERS)
+    crossing = track(
+        2, name="t2", parents=("t1",), detections=1, existence_probability=0.95, intent="crossing",
+        mover_probabilities=person,
+    )  # fmt: skip
+    assert watch.at(2, crossing).only.priority <= 2
+
+
+def test_wind_that_may_be_a_hand_is_a_call() -> None:
+    doubtful = tuple({"weather": 0.4, "person": 0.35}.get(mover, 0.05) for mover in MOVERS)
+    assert Watch().at(1, track(1, mover_probabilities=doubtful, intent="contact")).only.kind == "barrier_contact"
+
+
+def test_a_patrol_does_not_end_the_care_for_a_stranger_beside_it() -> None:
+    watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
+    for at in range(2, 6):
+        watch.at(at, track(at, name="t2", parents=("t1",), intent="along"), patrol(at, detections=20 + at))
+    (vigil,) = watch.state.vigils.values()
+    assert not vigil.known
