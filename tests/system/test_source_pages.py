@@ -167,7 +167,8 @@ def test_a_slow_source_amends_what_a_fast_one_raised_and_never_holds_it_up(tmp_p
         (tmp_path / "site.toml").write_text(
             text.replace(
                 "[settings.incident]",
-                f"[[source]]\n{rows}\n\n[settings.incident]\nlone_wait_s = 0.0\nlone_detections = 1",
+                f"[[source]]\n{rows}\n\n[settings.incident]\nlone_wait_s = 0.0\nlone_detections = 1\n"
+                "lone_probability = 0.0",
             ),
             encoding="utf-8",
         )
