@@ -10,6 +10,7 @@ import msgspec
 
 from linewatch.errors import InputError, Problem
 from linewatch.protocols.cot_link import address_of, server_context, tls_context
+from linewatch.site.model import Site
 from linewatch.sources.message_door import Address
 
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -29,6 +30,10 @@ class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """File of our own certificate (PEM)."""
     private_key: str = ""
     """Its key (PEM), as a reference."""
+    lateness_s: float = 0.25
+    """How long records wait for order, 0 to 0.5."""
+    oldest_s: float = 300.0
+    """Positions stamped longer before their arrival than this are refused."""
     private_network: bool = False
     """Neither datagrams nor plain streams carry proof: taking them beyond this machine needs this word for it."""
 
@@ -47,6 +52,20 @@ def message_door(
     except InputError as error:
         found, _, allowed = str(error).partition("; allowed: ")
         return address, None, [Problem("site.toml", where, found, allowed)]
+
+
+def position_problems(where: str, site: Site, settings: DoorSettings, says: str) -> list[Problem]:
+    """What keeps a source from placing what its devices tell; `says` names their language in what is told."""
+    problems = []
+    if not any(line.coordinates_deg for line in site.lines):
+        problems.append(
+            Problem("site.toml", "line geometry", "no geography", f"a geometry file, as {says} tells places")
+        )
+    return problems + [
+        Problem("site.toml", f"{where} {key}", f"{getattr(settings, key):g}", f"{low:g} to {most:g} s")
+        for key, low, most in (("lateness_s", 0.0, 0.5), ("oldest_s", 1.0, 86_400.0))
+        if not low <= getattr(settings, key) <= most
+    ]
 
 
 def _address(where: str, settings: DoorSettings) -> tuple[Address, list[Problem]]:

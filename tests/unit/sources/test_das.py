@@ -223,6 +223,7 @@ def test_a_folder_that_goes_and_comes_back_is_told(tmp_path: Path) -> None:
         running.until(lambda: running.health("link_lost"))
         folder.mkdir()
         running.until(lambda: running.health("recovered"))
+        assert len(running.health("link_lost")) == len(running.health("recovered")) == 1
 
 
 @contextmanager
@@ -267,6 +268,7 @@ def test_a_stream_that_falls_silent_is_lost_and_comes_back() -> None:
             running.until(lambda: running.health("link_lost"))
             socket.send_multipart(write_frame(samples(100), time.time_ns() - S, 1000.0, 0))
             running.until(lambda: running.rows() == 100 and running.health("recovered"))
+            assert len(running.health("link_lost")) == 1
         finally:
             source.close()
 

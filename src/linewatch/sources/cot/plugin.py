@@ -8,7 +8,7 @@ from linewatch.plugins import Card
 from linewatch.site.model import Site
 from linewatch.sources.cot._reading import Device, Reader
 from linewatch.sources.cot.source import CotSource
-from linewatch.sources.message_address import SHA256, DoorSettings, message_door
+from linewatch.sources.message_address import SHA256, DoorSettings, message_door, position_problems
 from linewatch.sources.message_door import Address
 from linewatch.sources.own_people import MOST_COUNT
 
@@ -24,10 +24,6 @@ class CotSettings(DoorSettings, frozen=True, kw_only=True):
     """Your word for it that the server lets each device speak for itself alone; needs `connect` by TLS."""
     name: str = "cot"
     """Names the source."""
-    lateness_s: float = 0.25
-    """How long records wait for order, 0 to 0.5."""
-    oldest_s: float = 300.0
-    """Positions stamped longer before their arrival than this are refused."""
 
 
 card: Final = Card(
@@ -47,13 +43,7 @@ def build(site: Site, settings: CotSettings, folder: Path) -> CotSource:
     """The source, not yet listening. Raises `SiteError`."""
     address, tls, problems = message_door(_WHERE, settings, folder)
     problems += _device_problems(settings, address)
-    if not any(line.coordinates_deg for line in site.lines):
-        problems.append(Problem("site.toml", "line geometry", "no geography", "a geometry file, as CoT tells places"))
-    problems += [
-        Problem("site.toml", f"{_WHERE} {key}", f"{getattr(settings, key):g}", f"{low:g} to {most:g} s")
-        for key, low, most in (("lateness_s", 0.0, 0.5), ("oldest_s", 1.0, 86_400.0))
-        if not low <= getattr(settings, key) <= most
-    ]
+    problems += position_problems(_WHERE, site, settings, "CoT")
     if problems:
         raise SiteError(problems)
     devices = {device.uid: device for device in settings.device}
