@@ -20,6 +20,7 @@ from linewatch.notify.telling import is_over, middle_m, position_of
 from linewatch.notify.words import summary, title
 from linewatch.notify_ports import News, Receipts, Situation, Told
 from linewatch.plugins import Card
+from linewatch.protocols.farewell import end_stream
 from linewatch.protocols.sapient import Frames, SapientMessage, content_of, decoded, frame, is_node_id, node_id_of
 from linewatch.protocols.sapient_node import Seen, alert, detection, registration, status
 from linewatch.records import MOVERS, Incident, Track
@@ -89,9 +90,7 @@ class _Upward:
             self._reading.cancel()
             with contextlib.suppress(OSError, InputError, asyncio.CancelledError):
                 await self._reading
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        await end_stream(self._writer)
 
     def _expect(self, what: str) -> asyncio.Future[str]:
         self._waiting[what] = asyncio.get_running_loop().create_future()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from linewatch.errors import DeliveryError, InputError
 from linewatch.protocols.cot import PING, PONG, CotEvent, EventStream, from_xml, to_xml
+from linewatch.protocols.farewell import end_stream
 
 _READ_BYTES: Final = 65_536
 SCHEMES: Final = ("udp", "tcp", "tls")
@@ -137,11 +138,9 @@ class Stream:
     async def close(self) -> None:
         """End the connection."""
         self._reading.cancel()
-        self._writer.close()
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await self._reading
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        await end_stream(self._writer)
 
     async def _read(self) -> None:
         stream = EventStream()

@@ -18,6 +18,7 @@ import msgspec
 
 from linewatch.clock import Clock
 from linewatch.errors import InputError
+from linewatch.protocols.farewell import end_stream
 from linewatch.records.health import Condition
 from linewatch.sources.datagram_door import datagram_socket
 
@@ -160,13 +161,12 @@ class MessageDoor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(0)  # closed links give back their sockets in the next round of the loop
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The link of one device, from its first byte to its last."""
         if self.links >= MOST_LINKS:
             self._owner.trouble("dropped", f"more than {MOST_LINKS} devices at once")
-            writer.close()
+            await end_stream(writer)
             return
         self.links += 1
         try:
@@ -177,7 +177,7 @@ class MessageDoor:
             self.links -= 1
             if not self.links:
                 self.reason = "no device is connected"
-            writer.close()
+            await end_stream(writer)
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, quiet_s: float, certificate: str
@@ -236,7 +236,7 @@ class MessageDoor:
             await self._converse(reader, writer, 3 * GREET_S, "")
         finally:
             greeting.cancel()
-            writer.close()
+            await end_stream(writer)
 
     async def _greet(self, writer: asyncio.StreamWriter) -> None:
         while greeting := self._owner.greeting(self._clock.now_ns()):

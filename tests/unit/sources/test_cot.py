@@ -16,6 +16,7 @@ import pytest
 from linewatch.errors import SiteError
 from linewatch.ports import Item
 from linewatch.protocols.cot import PING, PONG, CotEvent, from_xml, to_xml
+from linewatch.protocols.farewell import end_stream
 from linewatch.records import Emergency, Health, KnownMover
 from linewatch.site.model import SourceSpec
 from linewatch.sources.build import build_source
@@ -218,7 +219,7 @@ async def _say(port: int, *events: CotEvent) -> None:
         writer.write(to_xml(each))
     await writer.drain()
     await asyncio.sleep(0.2)
-    writer.close()
+    await end_stream(writer)
 
 
 @pytest.mark.slow

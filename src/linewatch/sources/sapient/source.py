@@ -10,6 +10,7 @@ from typing import Final
 from linewatch.clock import Clock, WallClock, monotonic_s
 from linewatch.errors import InputError
 from linewatch.ports import Look, SourceStatus
+from linewatch.protocols.farewell import end_stream
 from linewatch.protocols.sapient import ClockRule, Frames, SapientMessage, error_of, frame, ulid_of
 from linewatch.protocols.sapient_node import look_at
 from linewatch.site.geometry import geometry_of
@@ -160,7 +161,6 @@ class SapientSource(EphemeralSource):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(0)  # closed links give back their sockets in the next round of the loop
 
     async def _beat(self) -> None:
         """Mark each round of the loop: how long one takes is how long a message may have lain unread."""
@@ -181,7 +181,7 @@ class SapientSource(EphemeralSource):
         """One link, from its first byte to its last."""
         if self._count >= MOST_LINKS:
             self._arrivals.trouble("", "dropped", "degraded", f"more than {MOST_LINKS} links at once")
-            writer.close()
+            await end_stream(writer)
             return
         self._count += 1
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -197,7 +197,7 @@ class SapientSource(EphemeralSource):
                 lost = session.lost(self._clock.now_ns())
                 if lost is not None and self._stop is not None and not self._stop.is_set():
                     self._arrivals.put(Arrived(self._clock.now_ns(), (lost,)))
-            writer.close()
+            await end_stream(writer)
 
     async def _converse(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = Frames()
