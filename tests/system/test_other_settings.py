@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from linewatch.app.archiving import begin_archive
-from linewatch.app.comparing import _matched
+from linewatch.app.comparing import matched
 from linewatch.app.settings import Settings, settings_of
 from linewatch.app.settings_history import history_of
 from linewatch.clock import HandClock
@@ -60,7 +60,7 @@ def test_a_wrong_key_or_a_wrong_file_is_one_clear_line(watched: Path) -> None:
     assert done.returncode == 2 and "allowed: one store alone" in done.stderr
 
 
-def test_alarms_are_matched_by_id_then_by_time_and_place_each_once() -> None:
+def test_alarms_arematched_by_id_then_by_time_and_place_each_once() -> None:
     second = 1_000_000_000
     before = [incident("a", 1), incident("b", 1, raised_ns=0), incident("c", 1, raised_ns=300 * second)]
     after = [
@@ -69,7 +69,7 @@ def test_alarms_are_matched_by_id_then_by_time_and_place_each_once() -> None:
         incident("y", 1, raised_ns=5 * second),
         incident("z", 1, raised_ns=300 * second, from_m=900.0, to_m=910.0),
     ]
-    kept, lost, gained = _matched(before, after)
+    kept, lost, gained = matched(before, after)
     assert {(pair.before.id, pair.after.id) for pair in kept} == {("a", "a"), ("b", "y")}
     assert [each.id for each in lost] == ["c"] and [each.id for each in gained] == ["x", "z"]
 

@@ -1,15 +1,14 @@
 """A stored watch under other settings: alarms gained and lost, against what people judged them to be."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from linewatch.app.other_settings import Changes, Unheard, applied
 from linewatch.app.replay import replay_store
 from linewatch.app.settings import settings_of
-from linewatch.errors import InputError
 from linewatch.records import Incident
 from linewatch.site.model import Site
 from linewatch.store.reader import open_store
@@ -52,18 +51,20 @@ class Comparison(msgspec.Struct, frozen=True):
     """Kept alarms whose priority would have been another."""
 
 
-def compare(site: Site, folder: Path, overrides: dict[str, Any]) -> Comparison:
-    """Derive a store's incidents again under its site's settings with these overrides, and lay both side by side.
+def compare(site: Site, folder: Path, changes: Changes) -> Comparison:
+    """Derive a store's incidents again under its site's settings with these changes, and lay both side by side.
 
     Raises `SiteError` naming every wrong key, `InputError` where the store's inputs are no longer whole.
     """
-    settings = settings_of(site, overrides)
+    was = settings_of(site)
+    other, settings = applied(site, was, changes)
+    unheard = Unheard(site, was, other, settings)
     with open_store(folder) as reader:
         before = [incident for incident in reader.incidents() if incident.merged_into is None]
         settings_before = reader.meta()["settings_id"]
-        again = replay_store(site, reader, settings=settings)
+        again = replay_store(other, reader, settings=settings, change=None if unheard.nothing else unheard.changed)
     after = [incident for incident in again.incidents if incident.merged_into is None]
-    kept, lost, gained = _matched(before, after)
+    kept, lost, gained = matched(before, after)
     earlier_ns = [pair.before.raised_ns - pair.after.raised_ns for pair in kept]
     return Comparison(
         settings_before=settings_before,
@@ -78,21 +79,7 @@ def compare(site: Site, folder: Path, overrides: dict[str, Any]) -> Comparison:
     )
 
 
-def read_settings(path: Path) -> dict[str, Any]:
-    """Settings in a TOML file: tables by step, as they are or under `[settings]` as in a site. Raises `InputError`."""
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"--compare: {path}: {error}; allowed: a TOML file with tables of settings by step") from error
-    settings = found.get("settings", found)
-    if not isinstance(settings, dict):
-        raise InputError(f"--compare: {path}: settings: found {settings!r}; allowed: a table")
-    return settings
-
-
-def _matched(
-    before: Sequence[Incident], after: Sequence[Incident]
-) -> tuple[list[Pair], list[Incident], list[Incident]]:
+def matched(before: Sequence[Incident], after: Sequence[Incident]) -> tuple[list[Pair], list[Incident], list[Incident]]:
     """Alarms of the same id, then those nearest in time that overlap in place; each at most once."""
     by_id = {incident.id: incident for incident in after}
     kept = [Pair(incident, by_id[incident.id]) for incident in before if incident.id in by_id]

@@ -15,7 +15,7 @@ from linewatch.app.settings import Settings, settings_of
 from linewatch.clock import Clock, WallClock
 from linewatch.errors import InputError
 from linewatch.ports import JournalReader, Recording
-from linewatch.records import Incident, Record, content_id, from_bytes
+from linewatch.records import Incident, Record, Tick, content_id, from_bytes
 from linewatch.site.fingerprint import site_fingerprint
 from linewatch.site.model import Site
 from linewatch.store.identity import identity_of
@@ -87,32 +87,42 @@ def replay_store(
     *,
     settings: Settings | None = None,
     on_output: Callable[[Record], None] | None = None,
+    change: Callable[[Sequence[Input], Tick], Sequence[Input]] | None = None,
 ) -> Replayed:
-    """Derive everything from DETECTION up again, from what a store kept of its inputs, perhaps under other settings."""
+    """Derive everything from DETECTION up again, from what a store kept of its inputs, perhaps under other settings.
+
+    `change` gives the inputs of a tick as they shall be taken.
+    """
     pipeline = Pipeline(site, settings or settings_of(site))
     runner = Runner(site, pipeline, (), None, on_output)
     first = last = 0
-    for index, inputs in _stored(reader):
-        first = first or index
-        last = index
-        runner.decide(inputs, runner.tick_at(index))
+    for stored, inputs in stored_inputs(reader):
+        first = first or stored.index
+        last = stored.index
+        tick = runner.tick_at(last)
+        runner.decide(inputs if change is None else change(inputs, tick), tick)
     return Replayed(_sorted(runner), first, last, pipeline.settings_id)
 
 
-def _stored(reader: JournalReader) -> Iterator[tuple[int, list[Input]]]:
-    index: int | None = None
+def stored_inputs(reader: JournalReader, from_seq: int = 0) -> Iterator[tuple[Tick, list[Input]]]:
+    """What a store kept of its inputs, tick by tick, from the first tick at or after a position on.
+
+    Raises `InputError` where retention has taken something of it.
+    """
+    tick: Tick | None = None
     inputs: list[Input] = []
-    for entry in reader.entries(kinds=_INPUT_KINDS):
-        if entry.kind == "tick":
-            if index is not None:
-                yield index, inputs
-            index, inputs = entry.tick, []
-        elif entry.payload is None:
+    for entry in reader.entries(kinds=_INPUT_KINDS, from_seq=from_seq):
+        if entry.payload is None:
             raise InputError(f"store: entry {entry.seq} ({entry.kind}) was deleted by retention; allowed: whole inputs")
-        else:
-            inputs.append(Input(entry.kind, entry.key, from_bytes(entry.payload)))
-    if index is not None:
-        yield index, inputs
+        record = from_bytes(entry.payload)
+        if isinstance(record, Tick):
+            if tick is not None:
+                yield tick, inputs
+            tick, inputs = record, []
+        elif tick is not None:
+            inputs.append(Input(entry.kind, entry.key, record))
+    if tick is not None:
+        yield tick, inputs
 
 
 def span(recordings: Sequence[Recording], runner: Runner, settings: Settings, until_ns: int | None) -> tuple[int, int]:

@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from linewatch.app.comparing import compare, read_settings
+from linewatch.app.comparing import compare
+from linewatch.app.comparing_period import compare_period
+from linewatch.app.other_settings import read_changes
 from linewatch.app.replay import Replayed, replay, replay_store
-from linewatch.cli.comparison import print_comparison
+from linewatch.cli.comparison import print_comparison, print_period, tell_share
 from linewatch.cli.printing import IncidentPrinter, incident_line
 from linewatch.cli.times import time_ns_of
 from linewatch.errors import InputError
@@ -23,11 +25,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="leave a store there, or go on with the one there")
     parser.add_argument("--speed", type=float, metavar="N", help="pace: 1 as it happened; otherwise as fast as it can")
     parser.add_argument("--compare", type=Path, metavar="SETTINGS", help="a store under other settings: what changes")
+    parser.add_argument(
+        "--from", dest="from_", metavar="TIME", help="with --compare and --to: decide this period twice, side by side"
+    )
+    parser.add_argument("--to", metavar="TIME", help="end of that period; SITE is not read: the store says what it was")
+    parser.add_argument("--progress", action="store_true", help="with --from: say the share done on stderr")
     parser.add_argument("--until", metavar="TIME", help="go on in silence until this time (ISO 8601, UTC)")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when the end of input was reached."""
+    if args.from_ is not None or args.to is not None:
+        return _compare_period(args)
     site = load_site(args.site)
     if args.compare is not None:
         return _compare(site, args)
@@ -42,11 +51,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compare(site: Site, args: argparse.Namespace) -> int:
+    print_comparison(compare(site, _store(args), read_changes(args.compare)), as_json=args.json)
+    return 0
+
+
+def _compare_period(args: argparse.Namespace) -> int:
+    if args.compare is None or args.from_ is None or args.to is None:
+        raise InputError("--from, --to: found one without the others; allowed: both, with --compare")
+    from_ns, to_ns = time_ns_of(args.from_, "--from"), time_ns_of(args.to, "--to")
+    progress = tell_share if args.progress else lambda _: None
+    found = compare_period(_store(args), from_ns, to_ns, read_changes(args.compare), progress)
+    print_period(found, as_json=args.json)
+    return 0
+
+
+def _store(args: argparse.Namespace) -> Path:
     stores = [Path(path) for path in args.recordings if (Path(path) / DATABASE).exists()]
     if len(args.recordings) != 1 or not stores:
         raise InputError(f"--compare: found {' '.join(args.recordings)}; allowed: one store alone")
-    print_comparison(compare(site, stores[0], read_settings(args.compare)), as_json=args.json)
-    return 0
+    return stores[0]
 
 
 def _replay(site: Site, args: argparse.Namespace, printer: IncidentPrinter) -> Replayed:
