@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from linewatch.app.pipeline import Input
 from linewatch.app.settings import Settings, checked_settings
@@ -64,7 +63,7 @@ def read_changes(path: Path) -> Changes:
 
 
 def applied(site: Site, settings: Settings, changes: Changes) -> tuple[Site, Settings]:
-    """Site and settings with these changes. Raises `SiteError` naming every one that is wrong or could change nothing."""
+    """Site and settings with these changes. Raises `SiteError` on all that are wrong or could change nothing."""
     new, problems = checked_settings(changes.settings, "settings", "settings", settings)
     problems = (*problems, *_no_use(changes.settings, "settings", DECIDING))
     known = {f"{line.id}/{section.name}" for line in site.lines for section in line.sections}
@@ -84,7 +83,7 @@ def applied(site: Site, settings: Settings, changes: Changes) -> tuple[Site, Set
 
 
 def _no_use(given: Mapping[str, Any], where: str, steps: Sequence[str]) -> list[Problem]:
-    """What works on samples, which the journal does not hold: to try it would change nothing, and say so as if it did."""
+    """What works on samples, which the journal does not hold: trying it would change nothing, and mislead."""
     allowed = f"settings of {', '.join(steps)}; vibration.masks, vibration.min_excess_db"
     out: list[Problem] = []
     for step in sorted(given.keys() & set(Settings.__struct_fields__) - set(steps)):
@@ -164,7 +163,7 @@ class Unheard:
         least = np.zeros(len(batch))
         for from_m, to_m, least_db in self._least.get(batch.line, ()):
             least[(batch.chainage_m >= from_m) & (batch.chainage_m < to_m)] = least_db
-        keep: NDArray[np.bool_] = ~mine[batch.sensor_index] | (batch.strength_db >= least)
+        keep = ~mine[batch.sensor_index] | (batch.strength_db >= least)
         return item if keep.all() else Input(item.kind, item.key, batch.take(keep))
 
 

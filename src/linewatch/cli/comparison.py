@@ -9,7 +9,7 @@ import msgspec
 
 from linewatch.app.comparing import Comparison
 from linewatch.cli.printing import incident_line
-from linewatch.console_ports import ComparedIncident, SettingsCompared
+from linewatch.comparison_ports import ComparedIncident, SettingsCompared
 from linewatch.records import Incident
 
 _SHOWN: Final = 20
