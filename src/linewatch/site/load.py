@@ -55,16 +55,18 @@ def load_site(path: str | Path) -> Site:
     return checked.site
 
 
-def check_site(path: str | Path, installed: Mapping[str, Collection[str]] | None = None) -> SiteCheck:
+def check_site(
+    path: str | Path, installed: Mapping[str, Collection[str]] | None = None, instead: Mapping[Path, str] | None = None
+) -> SiteCheck:
     """Read a site and find every problem at once.
 
     `installed` names the plug-ins that are there by group (`sources`, `notifiers`); without it they are not checked,
-    since a replay needs none of them.
+    since a replay needs none of them. `instead` holds texts that stand for those of some of its files.
     """
     if str(path) == REFERENCE:
         return SiteCheck(reference_site(), ())
     file = Path(path) / SITE_FILE if Path(path).is_dir() else Path(path)
-    findings = Findings()
+    findings = Findings(instead)
     document = _read_toml(findings, file)
     if document is None:
         return SiteCheck(None, findings.problems)

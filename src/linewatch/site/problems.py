@@ -25,8 +25,10 @@ _LISTED_NAMES: Final = 40
 class Findings:
     """The problems found so far, in the order in which they were met."""
 
-    def __init__(self) -> None:
+    def __init__(self, instead: Mapping[Path, str] | None = None) -> None:
+        """`instead` holds texts that stand for those of some files, as if these had been written already."""
         self._problems: dict[Problem, None] = {}
+        self.instead: Mapping[Path, str] = instead or {}
 
     def add(self, file: str, key: str, found: str, allowed: str) -> None:
         """One more; a file read twice tells its problems once."""
@@ -245,6 +247,8 @@ class Fields:
 
 def read_text(findings: Findings, path: Path, file: str, what: str) -> str | None:
     """The text of a UTF-8 file (a byte order mark is let pass), or None and a problem."""
+    if path in findings.instead:
+        return findings.instead[path].removeprefix("\ufeff")
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
