@@ -1,9 +1,18 @@
 """Narrow shapes through which the console meets whoever tries other settings on the past; `app` fills them."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
+
+DECIDING: Final = ("track", "incident", "desk", "health")
+"""Steps that begin at detections: all of their settings can be tried on the record."""
+BY_SECTION: Final = ("track", "incident")
+"""Of these, those that a section may have for itself."""
+DETECTING: Final = ("masks", "min_excess_db")
+"""Settings of `vibration` that can be tried on detections, for the site or for a section."""
+LONGEST_S: Final = 6 * 3600.0
+"""Longest period that is compared at once."""
 
 
 class ComparedIncident(msgspec.Struct, frozen=True):

@@ -99,3 +99,36 @@ def test_who_changed_which_setting_is_kept_and_the_way_back_is_a_file(tmp_path: 
     assert settings_of(SITE, tomllib.loads(back.stdout)["settings"]) == old
     missing = in_process("settings", tmp_path, "--roll-back", "three")
     assert missing.returncode == 2 and "allowed: one, two" in missing.stderr
+
+
+def test_a_period_is_decided_twice_from_the_same_inputs(watched: Path) -> None:
+    period = ("--from", "2021-11-18T00:00:00Z", "--to", "2021-11-18T00:00:04Z")
+    (watched / "other.toml").write_text('[sections."main/S01".track]\nconfirm_probability = 0.99999\n')
+    words = ("replay", "-", watched / "store", "--compare", watched / "other.toml", *period)
+    found = json.loads(in_process(*words, "--json").stdout)
+    assert (found["raised_before"], found["raised_after"]) == (1, 0)
+    assert [each["kind"] for each in found["only_before"]] == ["barrier_contact"] and not found["both"]
+    (changed,) = found["changed"]
+    assert changed == {"name": "sections.main/S01.track.confirm_probability", "before": None, "after": 0.99999}
+    assert "only under the watch's own: 1" in in_process(*words).stdout
+    (watched / "other.toml").write_text("[vibration]\nmin_excess_db = 60.0\n")
+    assert json.loads(in_process(*words, "--json").stdout)["raised_after"] == 0
+    (watched / "other.toml").write_text('[[vibration.masks]]\nfrom_m = 30.0\nto_m = 70.0\nreason = "trial"\n')
+    found = json.loads(in_process(*words, "--json").stdout)
+    assert "barrier_contact" in {each["kind"] for each in found["only_before"]}
+    (watched / "other.toml").write_text("")
+    found = json.loads(in_process(*words, "--json").stdout)
+    assert len(found["both"]) == 1 and found["both"][0]["before"] == found["both"][0]["after"]
+
+
+def test_what_the_record_cannot_answer_is_refused(watched: Path) -> None:
+    period = ("--from", "2021-11-18T00:00:00Z", "--to", "2021-11-18T00:00:04Z")
+    (watched / "other.toml").write_text("[vibration]\nmin_excess_db = 5.0\n[video]\nframe_s = 1\n")
+    done = in_process("replay", "-", watched / "store", "--compare", watched / "other.toml", *period)
+    assert done.returncode == 2 and "15 dB or more" in done.stderr and "settings.video.frame_s" in done.stderr
+    (watched / "other.toml").write_text("")
+    done = in_process("replay", "-", watched / "store", "--compare", watched / "other.toml", *period[:2])
+    assert done.returncode == 2 and "--from, --to" in done.stderr
+    late = ("--from", "2031-11-18T00:00:00Z", "--to", "2031-11-18T00:00:04Z")
+    done = in_process("replay", "-", watched / "store", "--compare", watched / "other.toml", *late)
+    assert done.returncode == 2 and "allowed: a period that was watched" in done.stderr

@@ -12,7 +12,7 @@ from linewatch.app.pipeline import Input, Pipeline, States
 from linewatch.app.replay import stored_inputs
 from linewatch.app.settings import Settings, settings_told
 from linewatch.app.settings_history import differing, flat
-from linewatch.comparison_ports import ComparedIncident, ComparedPair, SettingChanged, SettingsCompared
+from linewatch.comparison_ports import LONGEST_S, ComparedIncident, ComparedPair, SettingChanged, SettingsCompared
 from linewatch.errors import InputError
 from linewatch.records import Incident, Tick
 from linewatch.site.model import Site
@@ -22,8 +22,6 @@ from linewatch.store.reader import StoreReader, open_store
 
 LEAD_S: Final = 900.0
 """How long before the period both begin: the tracks and open incidents of then must be there by its start."""
-LONGEST_S: Final = 6 * 3600.0
-"""Longest period that is compared at once."""
 _NS_PER_S: Final = 1_000_000_000
 _NS_PER_MS: Final = 1_000_000
 _TELL_TICKS: Final = 40

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from linewatch.app.acknowledging import acknowledgements_of
+from linewatch.app.console_comparisons import StoredComparisons
 from linewatch.app.console_repairs import SiteRepairs
 from linewatch.app.features import features_of
 from linewatch.app.news import RESCUE, acknowledged_text
@@ -130,6 +131,8 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         features,
         acknowledge,
         SiteRepairs(site),
+        levels=link,
+        comparisons=StoredComparisons(store),
     )
 
 

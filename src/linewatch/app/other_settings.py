@@ -15,6 +15,7 @@ import numpy as np
 
 from linewatch.app.pipeline import Input
 from linewatch.app.settings import Settings, checked_settings
+from linewatch.comparison_ports import BY_SECTION, DECIDING, DETECTING
 from linewatch.detect.masks import by_channel_of
 from linewatch.detect.vibration import VibrationSettings
 from linewatch.errors import InputError, Problem, SiteError
@@ -22,14 +23,8 @@ from linewatch.records import Detections, Health, Tick
 from linewatch.records.vocabulary import SensorKind
 from linewatch.site.model import Line, Section, Site
 
-DECIDING: Final = ("track", "incident", "desk", "health")
-"""Steps that begin at detections: all of their settings can be tried."""
-BY_SECTION: Final = ("track", "incident")
-"""Of these, those that a section may have for itself."""
-DETECTING: Final = ("masks", "min_excess_db")
-"""Settings of `vibration` that can be tried on detections."""
 LISTENED_TO: Final[frozenset[SensorKind]] = frozenset({"fibre_das", "fibre_vibration"})
-"""Kinds of sensor to which those apply."""
+"""Kinds of sensor to which the settings of `vibration` apply."""
 
 
 class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """The console as one ASGI application, and the server that runs it."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,17 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from linewatch.console import api_incidents, api_live, api_mute, api_reports, api_session, api_shift, api_site
+from linewatch.console import (
+    api_compare,
+    api_incidents,
+    api_live,
+    api_mute,
+    api_reports,
+    api_scope,
+    api_session,
+    api_shift,
+    api_site,
+)
 from linewatch.console.access import authorise, enter, must_change
 from linewatch.console.endpoint import EVERYBODY, Call, Endpoint, route_of
 from linewatch.console.guard import Guard
@@ -47,6 +58,8 @@ ENDPOINTS: Final = (
     *api_live.ENDPOINTS,
     *api_shift.ENDPOINTS,
     *api_mute.ENDPOINTS,
+    *api_scope.ENDPOINTS,
+    *api_compare.ENDPOINTS,
     *api_reports.ENDPOINTS,
     Endpoint("GET", "/api/openapi.json", "openapi", "This document", openapi, dict[str, Any], roles=()),
 )
@@ -63,6 +76,8 @@ def make_app(needs: Needs, settings: ConsoleSettings) -> tuple[ASGIApp, Services
             yield
         finally:
             await services.live.stop()
+            if services.comparisons is not None:
+                await asyncio.to_thread(services.comparisons.close)
 
     app = Starlette(
         routes=[

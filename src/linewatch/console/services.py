@@ -6,12 +6,13 @@ from typing import NamedTuple
 from starlette.types import ASGIApp
 
 from linewatch.clock import Clock
+from linewatch.comparison_ports import Comparisons
 from linewatch.console.access import Throttle
 from linewatch.console.health_shapes import RepairShape
 from linewatch.console.live import Live
 from linewatch.console.settings import ConsoleSettings
 from linewatch.console.watching import Watching
-from linewatch.console_ports import Acts, Audit, EvidenceRing, History, IncidentDesk, Reports, Users
+from linewatch.console_ports import Acts, Audit, EvidenceRing, History, IncidentDesk, Levels, Reports, Users
 from linewatch.records import Health, OperatorAct, Outage
 from linewatch.site.model import Site
 
@@ -46,6 +47,10 @@ class Needs(NamedTuple):
     """Takes the links of rescue messages, mounted under `/ack` before the door: the link is the key."""
     repairs: Repairs | None = None
     """What is to be repaired, what costs most first; None where nobody lists it."""
+    levels: Levels | None = None
+    """Looks at single channels while the watch works; None where there is no way to it."""
+    comparisons: Comparisons | None = None
+    """Tries other settings on a past period; None where they are not built in."""
 
 
 class Services(NamedTuple):
@@ -76,6 +81,10 @@ class Services(NamedTuple):
     acknowledge: ASGIApp | None
     """As in `Needs`."""
     repairs: Repairs | None
+    """As in `Needs`."""
+    levels: Levels | None
+    """As in `Needs`."""
+    comparisons: Comparisons | None
     """As in `Needs`."""
     live: Live
     """What is going on now."""
