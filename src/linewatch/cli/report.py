@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from linewatch.app.national import Period
 from linewatch.app.reporting import facts_of
+from linewatch.cli.national import report_nation
 from linewatch.cli.printing import incident_line
 from linewatch.cli.times import time_ns_of
 from linewatch.errors import InputError
@@ -22,7 +24,7 @@ _SUFFIXES: Final = (".csv", ".parquet", ".json", ".svg", ".png", ".html", ".pdf"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
-    parser.add_argument("store", type=Path, help="folder of a store")
+    parser.add_argument("store", type=Path, nargs="+", help="folder of a store; of several: one report over all sites")
     parser.add_argument("--by", default="month", help=f"dimensions, with commas: {', '.join(DIMENSIONS)}")
     parser.add_argument("--as-of", metavar="TIME", help="as it was known at this time (ISO 8601, UTC)")
     parser.add_argument("--from", dest="begin", metavar="TIME", help="begin of the period (default: all)")
@@ -30,6 +32,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trend", type=int, metavar="DAYS", help="compare the last days with as many before")
     parser.add_argument("--open", metavar="KEY=VALUE,...", help="the incidents behind a row; empty for the total")
     parser.add_argument("--figure", default="attempts", help=f"with --open: {', '.join(FIGURES)}")
+    parser.add_argument(
+        "--against", action="append", default=[], metavar="STORE=HEAD",
+        help="with several stores: a head of one, lodged outside (may be repeated)",
+    )  # fmt: skip
     parser.add_argument("--site", help="site, for a store that does not describe its own")
     parser.add_argument(
         "--out", type=Path, action="append", default=[], metavar="FILE",
@@ -46,14 +52,20 @@ def run(args: argparse.Namespace) -> int:
         option: None if text is None else time_ns_of(text, option)
         for option, text in (("--as-of", args.as_of), ("--from", args.begin), ("--to", args.end))
     }
+    by = [name for name in args.by.split(",") if name]
+    if len(args.store) > 1:
+        keys = None if args.open is None else _keys(args.open)
+        return report_nation(args, Period(times["--from"], times["--to"], times["--as-of"]), by, keys)
+    if args.against:
+        raise InputError("--against: found with one store; allowed: with several (of one: linewatch verify --against)")
     facts = facts_of(
-        args.store,
+        args.store[0],
         site=None if args.site is None else load_site(args.site),
         as_of_ns=times["--as-of"],
         from_ns=times["--from"],
         to_ns=times["--to"],
     )
-    report = report_of(facts, [name for name in args.by.split(",") if name], trend_days=args.trend)
+    report = report_of(facts, by, trend_days=args.trend)
     for path in args.out:
         _write(path, facts, report)
     if args.open is not None:

@@ -1,6 +1,7 @@
 """Intervals for counts and rates, ratios of rates, and how much counts scatter beyond chance."""
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -16,6 +17,22 @@ def poisson_interval(count: int, confidence: float = 0.95) -> tuple[float, float
     tail = (1.0 - confidence) / 2.0
     low = 0.0 if count == 0 else float(chi2.ppf(tail, 2 * count)) / 2.0
     return low, float(chi2.ppf(1.0 - tail, 2 * count + 2)) / 2.0
+
+
+def weighted_interval(counts: Sequence[int], weights: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """Two-sided interval of a weighted sum of the means behind counts (Fay and Feuer, Statistics in Medicine 16, 1997).
+
+    Of one count, or of many with equal weights, it is the exact one. Weights are positive.
+    """
+    tail = (1.0 - confidence) / 2.0
+    total = sum(weight * count for weight, count in zip(weights, counts, strict=True))
+    variance = sum(weight * weight * count for weight, count in zip(weights, counts, strict=True))
+    largest = max(weights)
+    low = 0.0
+    if total > 0:
+        low = variance / (2.0 * total) * float(chi2.ppf(tail, 2.0 * total * total / variance))
+    one_more, wider = total + largest, variance + largest * largest
+    return low, wider / (2.0 * one_more) * float(chi2.ppf(1.0 - tail, 2.0 * one_more * one_more / wider))
 
 
 class RateRatio(msgspec.Struct, frozen=True):

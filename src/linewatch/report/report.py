@@ -106,8 +106,13 @@ def to_arrow(table: Table) -> pa.Table:
 
 def to_parquet(table: Table) -> bytes:
     """The rows as a Parquet file."""
+    return parquet_of(to_arrow(table))
+
+
+def parquet_of(table: pa.Table) -> bytes:
+    """A table as a Parquet file."""
     out = io.BytesIO()
-    pq.write_table(to_arrow(table), out, compression="zstd")
+    pq.write_table(table, out, compression="zstd")
     return out.getvalue()
 
 
@@ -118,7 +123,7 @@ def to_csv(table: Table) -> str:
     arrow = to_arrow(table).drop_columns(["incident_ids"])
     writer.writerow(arrow.column_names)
     for row in arrow.to_pylist():
-        writer.writerow([_cell(value) for value in row.values()])
+        writer.writerow([cell_text(value) for value in row.values()])
     return out.getvalue()
 
 
@@ -133,7 +138,8 @@ def utc_words(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _cell(value: object) -> object:
+def cell_text(value: object) -> object:
+    """A value as it stands in CSV."""
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
 
 

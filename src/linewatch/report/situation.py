@@ -1,8 +1,10 @@
 """The situation on one page: what came, what became of it, how well it was watched, how sure that is."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Final, NamedTuple
 
+from linewatch.records import Incident
 from linewatch.report.facts import Facts, stands, within
 from linewatch.report.picture import Picture, bars, to_svg
 from linewatch.report.report import Report, period_words, utc_words
@@ -44,7 +46,7 @@ def situation_of(facts: Facts, report: Report) -> Situation:
     return Situation(
         title=f"{report.site}: situation report",
         period=f"{period_words(report)}, as known at {utc_words(report.as_of_ns)}",
-        figures=_figures(facts, total),
+        figures=figures_of([known.incident for known in within(facts.known, facts.from_ns, facts.to_ns)], total),
         findings=_findings(report),
         head=("Line", "Section", "Attempts", "Persons", "Returns", "Rate / km day", "Not watched"),
         sections=tuple(_section(row) for row in busiest[:_SECTIONS]),
@@ -74,11 +76,12 @@ def to_html(page: Situation) -> str:
     )
 
 
-def _figures(facts: Facts, total: Row) -> tuple[tuple[str, str, str], ...]:
-    standing = [known.incident for known in within(facts.known, facts.from_ns, facts.to_ns) if stands(known.incident)]
+def figures_of(incidents: Sequence[Incident], total: Row) -> tuple[tuple[str, str, str], ...]:
+    """Name, value and what qualifies it, of all incidents of a period and their total."""
+    standing = [incident for incident in incidents if stands(incident)]
     waiting = sum(incident.state in _OPEN for incident in standing)
     distress = sum(incident.concern == "distress" for incident in standing)
-    watched = _share(total)
+    watched = share_words(total)
     rate = "unknown" if total.rate is None else f"{total.rate:.3g}"
     between = "" if total.rate is None else f"{total.rate_low:.3g} to {total.rate_high:.3g} (95 %)"
     corrected = "unknown" if total.corrected is None else f"{total.corrected:,.0f}"
@@ -134,12 +137,18 @@ def _notes(facts: Facts, report: Report, sections: int) -> tuple[str, ...]:
 
 
 def _section(row: Row) -> tuple[str, ...]:
+    return (row.keys["line"], row.keys["section"], *section_cells(row))
+
+
+def section_cells(row: Row) -> tuple[str, ...]:
+    """Attempts, persons, returns, rate and share not watched."""
     rate = "unknown" if row.rate is None else f"{row.rate:.3g} ({row.rate_low:.3g} to {row.rate_high:.3g})"
     persons = f"{row.persons_low:,} to {row.persons_high:,}"
-    return (row.keys["line"], row.keys["section"], f"{row.attempts:,}", persons, f"{row.returns:,}", rate, _share(row))
+    return (f"{row.attempts:,}", persons, f"{row.returns:,}", rate, share_words(row))
 
 
-def _share(row: Row) -> str:
+def share_words(row: Row) -> str:
+    """The share of its metre-hours in which nobody was watching."""
     if not row.metre_hours or row.unwatched_metre_hours is None:
         return "unknown"
     return f"{100 * row.unwatched_metre_hours / row.metre_hours:.1f} %"

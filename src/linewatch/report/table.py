@@ -63,6 +63,8 @@ class Row(msgspec.Struct, frozen=True):
     """All metre-hours of this time and place."""
     unwatched_metre_hours: float | None
     """Those in which nobody was watching."""
+    noticed_metre_hours: float | None
+    """All, weighted with the probability that one crossing is noticed."""
     rate: float | None
     """Attempts for each kilometre and day that was watched."""
     rate_low: float | None
@@ -209,6 +211,7 @@ def _row(keys: dict[str, str], group: Sequence[Known], felt: tuple[int, int] | N
         merged=sum(not i.withdrawn and i.merged_into is not None for i in incidents),
         metre_hours=None if cell is None else cell.metre_hours,
         unwatched_metre_hours=None if cell is None else cell.unwatched,
+        noticed_metre_hours=None if cell is None else cell.noticed,
         rate=rate[0],
         rate_low=rate[1],
         rate_high=rate[2],
