@@ -228,6 +228,63 @@ class Audit(Protocol):
         ...
 
 
+class SiteVersion(msgspec.Struct, frozen=True):
+    """One change of the site's files."""
+
+    number: int
+    """From 1 on."""
+    time_ns: int
+    """When it was asked for."""
+    role: str
+    """By which role."""
+    seat: str
+    """At which seat."""
+    reason: str
+    """Why."""
+    what: tuple[str, ...]
+    """In words."""
+    undoes: int | None = None
+    """Number of the version that it took back."""
+
+
+class Unplaced(msgspec.Struct, frozen=True):
+    """A device that a source hears and that is no sensor of the site."""
+
+    source: str
+    """Name of the source."""
+    plugin: str
+    """What kind of source it is."""
+    address: str
+    """What the source calls it."""
+    heard: int
+    """How often it was heard since the source began."""
+    id: str = ""
+    """The only id that it may have as a sensor; empty where it may have any."""
+
+
+class SiteStanding(msgspec.Struct, frozen=True):
+    """What can be changed of the site's files now."""
+
+    base: str = ""
+    """Fingerprint of the site that the watch uses."""
+    why_not: str = ""
+    """Why nothing can be changed; empty where it can."""
+    undo: int | None = None
+    """Number of the version that can be undone."""
+    versions: tuple[SiteVersion, ...] = ()
+    """The last changes, the last one last."""
+    unplaced: tuple[Unplaced, ...] = ()
+    """Devices that wait for a place."""
+
+
+class SiteFiles(Protocol):
+    """The files of the site, as the watch keeps them."""
+
+    def standing(self) -> SiteStanding:
+        """What can be changed now. Never raises for a watch that is down."""
+        ...
+
+
 class OfferedMove(msgspec.Struct, frozen=True):
     """A move that a role may make now."""
 

@@ -1,6 +1,7 @@
 """Where people's acts reach a watch: a Unix socket in the store's folder, answered after the commit.
 
-Messages are MessagePack maps behind a length (4 bytes, big-endian). Requests: `act`, `audit`, `ping`, `reload`.
+Messages are MessagePack maps behind a length (4 bytes, big-endian). Requests: `act`, `audit`, `ping`, `reload`,
+`scope`, `site`.
 """
 
 import contextlib
@@ -16,11 +17,12 @@ import msgspec
 from linewatch.app.run import OfferedAct
 from linewatch.app.watch_link import MOST_BYTES, SOCKET, VERSION, exactly
 from linewatch.clock import Clock
-from linewatch.errors import StoreError
+from linewatch.errors import InputError, StoreError
 from linewatch.records import Health, OperatorAct, Record
 
 MOST_WAITING: Final = 200
 """Acts and audit entries that may wait for a tick; one more is refused with the reason."""
+KINDS: Final = "act, audit, ping, reload, scope, site"
 _ANSWER_S: Final = 8.0
 _IDLE_S: Final = 30.0
 
@@ -62,6 +64,12 @@ class _Audit(msgspec.Struct, frozen=True):
     wall_ns: int
 
 
+class _Scope(msgspec.Struct, frozen=True):
+    sensor: str
+    channel: int
+    after_ns: int
+
+
 class ActInbox:
     """Listens in threads; the watch takes what has come, once a tick, in its own thread."""
 
@@ -71,6 +79,10 @@ class ActInbox:
         self._state = state
         self.reload: Callable[[], tuple[bool, str]] | None = None
         """Reads the site again: whether it was taken up, and what changed or why not."""
+        self.site: Callable[[], dict[str, Any]] | None = None
+        """What can be changed of the site now. Raises `InputError`."""
+        self.scope: Callable[[str, int, int], tuple[dict[str, Any], str]] | None = None
+        """What was seen of a channel of a sensor after a time, and why nothing is."""
         self._acts: queue.Queue[Waiting] = queue.Queue(MOST_WAITING)
         self._audits: queue.Queue[AuditEntry] = queue.Queue(MOST_WAITING)
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -150,17 +162,31 @@ class ActInbox:
                     return self._audit(asked)
                 case "reload":
                     return self._reload()
+                case "scope" | "site" as kind:
+                    return self._scope(asked) if kind == "scope" else self._site()
                 case "ping":
                     return {"ok": True, **self._state()}
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, InputError) as error:
             return {"ok": False, "reason": str(error)}
-        return {"ok": False, "reason": f"kind: found {asked.get('kind')!r}; allowed: act, audit, ping, reload"}
+        return {"ok": False, "reason": f"kind: found {asked.get('kind')!r}; allowed: {KINDS}"}
 
     def _reload(self) -> dict[str, Any]:
         if self.reload is None:
             return {"ok": False, "reason": "this watch does not read its site again"}
         ok, said = self.reload()
         return {"ok": ok, "reason": said}
+
+    def _site(self) -> dict[str, Any]:
+        if self.site is None:
+            return {"ok": False, "reason": "this watch has no files of its site that could be changed"}
+        return {"ok": True, **self.site()}
+
+    def _scope(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if self.scope is None:
+            return {"ok": False, "reason": "this watch shows no levels"}
+        wish = msgspec.convert(asked, _Scope)
+        said, why_not = self.scope(wish.sensor, wish.channel, wish.after_ns)
+        return {"ok": False, "reason": why_not} if why_not else {"ok": True, **said}
 
     def _act(self, asked: dict[str, Any]) -> dict[str, Any]:
         act = msgspec.convert(asked.get("act"), OperatorAct)

@@ -13,15 +13,17 @@ from typing import Any, Final
 import msgspec
 
 from linewatch import __version__
-from linewatch.app.act_inbox import ActInbox, settle
+from linewatch.app.act_inbox import ActInbox, Waiting, settle
 from linewatch.app.archiving import begin_archive, describe_run
 from linewatch.app.clips import begin_evidence
 from linewatch.app.delivery import Delivery
 from linewatch.app.looking import MOVE, Looks
 from linewatch.app.own_findings import OwnFindings
 from linewatch.app.pipeline import Pipeline
+from linewatch.app.placing import NOTE, Placing
 from linewatch.app.reloading import Change, builder, refuse_doubles
 from linewatch.app.run import NS_PER_S, Runner
+from linewatch.app.scopes import Scopes
 from linewatch.app.settings import settings_of
 from linewatch.app.supervised import Supervised
 from linewatch.clock import Clock, WallClock, monotonic_s
@@ -101,6 +103,8 @@ class LiveWatch:
             self._next = self._resume(self._journal.positions(), site_changed=site_changed)
             self._delivery = Delivery(store, notifiers, clock=self.clock) if notifiers else None
             self._inbox = ActInbox(store, self.clock, self._pulse)
+            self._scopes = Scopes()
+            self._inbox.scope = lambda *asked: self._scopes.ask(self.site, *asked)
         except BaseException:
             self._journal.close()
             raise
@@ -108,6 +112,7 @@ class LiveWatch:
         self._ticks = self._left_out = 0
         self._ended: tuple[Record, ...] = ()
         self._looks = Looks()
+        self._placing: Placing | None = None
         self._offset_s = self.clock.now_ns() / NS_PER_S - monotonic_s()
 
     # --- running --------------------------------------------------------------------------------------------------
@@ -139,6 +144,11 @@ class LiveWatch:
         """What reads the site again when somebody asks for it over the watch's socket."""
         self._inbox.reload = reload
 
+    def on_placing(self, placing: Placing) -> None:
+        """Who carries out what people change of the site."""
+        self._placing = placing
+        self._inbox.site = placing.standing
+
     def _wait(self, stop: threading.Event) -> bool:
         """Until the next tick is due; true when it is time to stop."""
         now_ns = self.clock.now_ns()
@@ -164,8 +174,10 @@ class LiveWatch:
         acts = self._inbox.take()
         self._out.clear()
         ended, self._ended = self._ended, ()
+        self._scopes.put_into(self.pipeline)
         self._runner.advance(index, [each.offered for each in acts], ended)
-        settle(acts, self._runner.act_seqs, self._out, lambda act, seq: self._looks.hand_on(act, seq, self.sources))
+        self._scopes.take_from(self.pipeline)
+        settle(acts, self._runner.act_seqs, self._out, self._hand_on)
         if self._delivery is not None:
             if self._delivery.broken is not None:
                 raise self._delivery.broken
@@ -184,8 +196,18 @@ class LiveWatch:
             sources=self._status.sources,
         )
 
+    def _hand_on(self, act: Waiting, seq: int) -> bool:
+        """Give an act that was committed to whoever carries it out and answers it; whether there is somebody."""
+        if self._looks.hand_on(act, seq, self.sources):
+            return True
+        return self._placing is not None and self._placing.hand_on(act, seq)
+
     def _tell_looks(self, index: int) -> None:
-        """What came of looks that people asked for."""
+        """What came of looks that people asked for, and what did not come of changes of the site."""
+        for refused in [] if self._placing is None else self._placing.refused():
+            text = f"{refused.move}: {refused.text}"
+            self._journal.audit(NOTE, self.clock.now_ns(), text, in_commit=True)
+            self.own.say(index * self._runner.period_ns - 1_000, "refused", "note", text)
         for looked in self._looks.came():
             text = f"{MOVE}: {looked.sensor}: {looked.text}"
             self._journal.audit(MOVE, self.clock.now_ns(), text, in_commit=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from linewatch.clock import Clock
-from linewatch.console_ports import Answer, Pulse
+from linewatch.console_ports import Answer, Pulse, Seen, SeenFrame, SiteStanding
 from linewatch.errors import StoreError
 from linewatch.records import OperatorAct
 from linewatch.store.users import UserStore
@@ -31,7 +31,7 @@ class WatchDown(Exception):  # noqa: N818 - a state of the world and no error of
 
 
 class WatchLink:
-    """Satisfies `console_ports.Acts` and `console_ports.Audit`. May be used from several threads."""
+    """Satisfies `Acts`, `Audit` and `SiteFiles` of `console_ports`. May be used from several threads."""
 
     def __init__(self, store: Path, users: UserStore, clock: Clock) -> None:
         self._path = store / SOCKET
@@ -51,6 +51,18 @@ class WatchLink:
             return Answer(said["seq"])
         return Answer(None, str(said.get("reason") or "the watch refused and did not say why"))
 
+    def look(self, sensor: str, channel: int, after_ns: int) -> Seen:
+        """What was seen of a channel after a time. Satisfies `console_ports.Levels`."""
+        try:
+            said = self._ask({"kind": "scope", "sensor": sensor, "channel": channel, "after_ns": after_ns}, _PULSE_S)
+            if said.get("ok") is not True:
+                return Seen("none", (), str(said.get("reason") or "the watch did not say why"))
+            return Seen(said["basis"], tuple(msgspec.convert(said["frames"], list[SeenFrame])))
+        except WatchDown as down:
+            return Seen("none", (), str(down))
+        except (KeyError, msgspec.ValidationError) as error:
+            return Seen("none", (), f"the watch answers with nonsense ({error})")
+
     def note(self, kind: str, who: str, text: str) -> None:
         """Say what happened; kept until the watch has taken it, in order."""
         self._users.keep_audit(kind, who, text, self._clock.now_ns())
@@ -66,6 +78,18 @@ class WatchLink:
         lag = said.get("lag_s")
         sources = tuple(each for each in said.get("sources", ()) if isinstance(each, dict))
         return Pulse(up=True, lag_s=float(lag) if isinstance(lag, int | float) else None, sources=sources)
+
+    def standing(self) -> SiteStanding:
+        """What can be changed of the site now."""
+        try:
+            said = self._ask({"kind": "site"}, _ANSWER_S)
+            if said.get("ok") is True:
+                return msgspec.convert(said, SiteStanding)
+            return SiteStanding(why_not=str(said.get("reason") or "the watch did not say why"))
+        except WatchDown as down:
+            return SiteStanding(why_not=str(down))
+        except msgspec.ValidationError as error:
+            return SiteStanding(why_not=f"the watch answers with nonsense ({error})")
 
     def _hand_over(self) -> None:
         if not self._handing.acquire(blocking=False):

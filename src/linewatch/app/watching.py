@@ -12,6 +12,7 @@ import msgspec
 
 from linewatch.app.acknowledging import Acknowledgements, acknowledgements_of
 from linewatch.app.news import RESCUE, acknowledged_text
+from linewatch.app.placing import Placing
 from linewatch.app.reloading import Reloader
 from linewatch.app.service import Heartbeat, Systemd
 from linewatch.app.watch import LiveWatch, WatchStatus
@@ -49,17 +50,20 @@ def watch(
     clock: Clock | None = None,
     again: Callable[[], Site] | None = None,
     after_change: Callable[[Site], None] | None = None,
+    file: Path | None = None,
 ) -> None:
     """Watch until SIGTERM, SIGINT or `stop`. Raises `InputError`, `PluginError` and `StoreError` before it begins.
 
     `again` reads the site anew, on SIGHUP or when `linewatch reload` asks for it (by default: the folder of the site);
-    `after_change` is told of one that was taken up.
+    `after_change` is told of one that was taken up. `file` is that of the site, where people may change it.
     """
     clock = clock or WallClock()
     stop = _until_told() if stop is None else stop
     live = LiveWatch(site, store, clock, on_output)
     reloader = Reloader(live, again or (lambda: load_site(site.folder)), say)
     live.on_reload(reloader.ask)
+    if file is not None:
+        live.on_placing(Placing(live, file, reloader.ask))
     _when_hung_up(reloader)
     systemd = Systemd()
     heartbeat = (

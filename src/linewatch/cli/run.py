@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
             show,
             again=lambda: load_site(args.site),
             after_change=lambda _: start_console_anew(),
+            file=Path(args.site),
         )
     return 0
 

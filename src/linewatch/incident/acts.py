@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from linewatch.incident import known, looking, seats
+from linewatch.incident import known, looking, placing, seats
 from linewatch.incident.desk import DeskSettings
 from linewatch.incident.entries import Refusal
 from linewatch.incident.lifecycle import TABLE, UNDO_S, apply_act
@@ -187,11 +187,11 @@ def _on_site(state: IncidentStepState, act: OperatorAct, site: Site, settings: D
             return (
                 f"call_off: id: found {dict(act.values).get('id')!r}; allowed: {', '.join(state.activities) or 'none'}"
             )
-    elif act.move in looking.MOVES:
-        return looking.problem_with(site, act)
+    elif act.move in (*looking.MOVES, *placing.MOVES):
+        return (looking if act.move in looking.MOVES else placing).problem_with(site, act)
     elif act.move == "note":
         return "" if act.reason.strip() else "note needs a reason in words"
     else:
-        allowed = ", ".join((*seats.MOVES, *known.MOVES, *looking.MOVES, "note"))
+        allowed = ", ".join((*seats.MOVES, *known.MOVES, *looking.MOVES, *placing.MOVES, "note"))
         return f"there is no move {act.move!r} without an incident; moves are {allowed}"
     return ""
