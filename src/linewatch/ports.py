@@ -47,6 +47,41 @@ class Step(Protocol[StateT]):
 AnyStep = Step[Any]
 
 
+class Glimpse(msgspec.Struct, frozen=True):
+    """What a detector saw of one channel in one frame; levels in dB over one squared sample unit."""
+
+    channel: int
+    """Which channel of the sensor."""
+    time_ns: int
+    """End of the frame."""
+    level_db: float | None
+    """Energy of the frame; None where the channel gave nothing that means something."""
+    floor_db: float | None = None
+    """The noise floor that it was compared with; None while there is none, or where the detector has no such thing."""
+    threshold_db: float | None = None
+    """The level from which on it counted as disturbed; None like the floor."""
+    suppressed: bool = False
+    """Whether it was over that and raised nothing."""
+
+
+@runtime_checkable
+class SeenInto(Protocol):
+    """A detector that can be looked into while it works. Looking changes neither its state nor what it says."""
+
+    @property
+    def has_floor(self) -> bool:
+        """Whether it compares levels with a noise floor; otherwise only levels are seen."""
+        ...
+
+    def look_into(self, channels: frozenset[int]) -> None:
+        """From now on keep a glimpse of every frame of these channels; of none where empty."""
+        ...
+
+    def glimpses(self) -> list[Glimpse]:
+        """What was kept since it was asked last; forgotten then."""
+        ...
+
+
 class Source(Protocol):
     """Something outside that gives records. It owns its position and is told how far time has come; it never blocks."""
 

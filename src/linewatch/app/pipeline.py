@@ -135,6 +135,10 @@ class Pipeline:
             self._detectors[sensor_id] = steps_for(self.site, self.site.sensor(sensor_id), self.settings)
         return self._detectors[sensor_id]
 
+    def heard(self, sensor_id: str) -> tuple[AnyStep, ...]:
+        """The detectors of a sensor whose samples have been heard; none of one that has given none."""
+        return self._detectors.get(sensor_id, ())
+
     def detect(
         self, states: States, source: str, blocks: Sequence[Block], tick: Tick
     ) -> tuple[States, tuple[Input, ...]]:

@@ -10,6 +10,7 @@ from linewatch.app.clips import begin_evidence
 from linewatch.app.pipeline import Pipeline
 from linewatch.app.replay import journal_of, span
 from linewatch.app.run import NS_PER_S, Runner
+from linewatch.app.scopes import Scopes
 from linewatch.app.settings import settings_of
 from linewatch.clock import Clock
 from linewatch.ports import Recording
@@ -42,6 +43,8 @@ class PlayedWatch:
         self._speed = speed
         self._clock = clock
         self._inbox = ActInbox(store, clock, self._state)
+        self._scopes = Scopes()
+        self._inbox.scope = lambda *asked: self._scopes.ask(site, *asked)
 
     def run(self, stop: threading.Event) -> None:
         """Until it is told to stop. What was begun is committed."""
@@ -70,7 +73,9 @@ class PlayedWatch:
             self._journal.audit(entry.kind, entry.wall_ns, entry.text, who=entry.who, in_commit=True)
         acts = self._inbox.take()
         self._out.clear()
+        self._scopes.put_into(self._runner.pipeline)
         self._runner.advance(index, [each.offered for each in acts])
+        self._scopes.take_from(self._runner.pipeline)
         settle(acts, self._runner.act_seqs, self._out)
 
     def _state(self) -> dict[str, Any]:

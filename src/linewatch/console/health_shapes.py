@@ -1,5 +1,7 @@
 """What people have muted, and what is to be repaired, as JSON."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -34,3 +36,65 @@ class RepairShape(msgspec.Struct, frozen=True):
     due_ms: int | None
     overdue: bool
     waits_for_retest: bool
+
+
+class MarkShape(msgspec.Struct, frozen=True):
+    """A detection of the sensor."""
+
+    time_ms: int
+    chainage_m: float
+    from_m: float
+    to_m: float
+    strength_db: float
+    probability: float
+
+
+class LifeShape(msgspec.Struct, frozen=True):
+    """A sign of life, or what was found of the sensor."""
+
+    time_ms: int
+    what: str
+    text: str
+
+
+class ScopeFrame(msgspec.Struct, frozen=True):
+    """One frame of a channel, levels in dB over one squared sample unit; null for what there is not."""
+
+    time_ms: int
+    level_db: float | None
+    floor_db: float | None
+    threshold_db: float | None
+    suppressed: bool
+
+
+class ScopeMatter(msgspec.Struct, frozen=True):
+    """Something that takes from a channel now."""
+
+    cause: str
+    why: str
+    since_ms: int
+    left: float
+
+
+class ScopeShape(msgspec.Struct, frozen=True):
+    """One channel while it is watched.
+
+    `basis` says what levels there are: `frames` of the detector, with floor and threshold; `samples`, their level
+    alone; or `none`, where only detections and signs of life are known.
+    """
+
+    sensor: str
+    kind: str
+    line: str
+    channel: int
+    channels: int
+    from_m: float
+    to_m: float
+    now_ms: int
+    last_heard_ms: int | None
+    basis: Literal["frames", "samples", "none"]
+    why: str
+    frames: list[ScopeFrame]
+    detections: list[MarkShape]
+    life: list[LifeShape]
+    matters: list[ScopeMatter]

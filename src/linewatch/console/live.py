@@ -12,6 +12,7 @@ from linewatch.console.follow import Follower
 from linewatch.console.frames import Filming, Frame, frame_of, gap_frame, known_frame, track_frame, weather_frame
 from linewatch.console.hub import Hub
 from linewatch.console.picture import NS_PER_MS, Picture, Read
+from linewatch.console.scope import Scopes
 from linewatch.console.shapes import StateShape
 from linewatch.console_ports import Audit, History, Pulse
 from linewatch.site.model import Site
@@ -44,6 +45,7 @@ class Live:
         self.picture = Picture(site)
         self.feed = Hub(lambda seq, lost: gap_frame(seq, f"{lost} frames left out: this listener is too slow"))
         self.events = Hub(lambda seq, lost: event(self.run, seq, "gap", {"why": f"{lost} events left out"}))
+        self.scopes = Scopes()
         self.coverage_version: dict[str, int] = {}
         self._audit = audit
         self._clock = clock
@@ -145,6 +147,7 @@ class Live:
         changes = self.picture.apply(reads)
         if self.picture.time_ns > before_ns:
             self._clock_in(before_ns)
+        self.scopes.hear(reads)
         self.coverage_version |= changes.outage_lines
         self.feed.publish(self._filming.frames(reads))
         self.events.publish(events_of(self.run, self.picture, changes))

@@ -17,7 +17,7 @@ from linewatch.detect.recent import Recent, followed_by, trimmed
 from linewatch.detect.seen_windows import SeenWindows, answers_of, new_windows, still_read
 from linewatch.detect.vibration import VibrationSettings, VibrationState, VibrationStep
 from linewatch.plugins import Card
-from linewatch.ports import Batch
+from linewatch.ports import Batch, Glimpse
 from linewatch.records import Block, Detections, Record, Tick
 from linewatch.records.block import first_sample_at
 from linewatch.records.detection import quantise_batch
@@ -91,6 +91,7 @@ class ClassifyStep:
 
     state_type = ClassifyState
     card = CARD
+    has_floor = True
 
     def __init__(
         self,
@@ -111,6 +112,14 @@ class ClassifyStep:
     def initial(self) -> ClassifyState:
         """Nothing heard."""
         return ClassifyState(self.vibration.initial(), {}, {})
+
+    def look_into(self, channels: frozenset[int]) -> None:
+        """As `ports.SeenInto`: the vibration detector's levels."""
+        self.vibration.look_into(channels)
+
+    def glimpses(self) -> list[Glimpse]:
+        """As `ports.SeenInto`."""
+        return self.vibration.glimpses()
 
     def step(self, state: ClassifyState, batch: Batch, tick: Tick) -> tuple[ClassifyState, tuple[Record, ...]]:
         """Blocks in; detections with acts out, with findings beside them. Takes over the arrays of `state`."""

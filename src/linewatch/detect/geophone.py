@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linewatch.detect.looking import Peephole
 from linewatch.detect.recent import samples_of
 from linewatch.plugins import Card
 from linewatch.ports import Batch
@@ -74,13 +75,14 @@ class GeophoneState(msgspec.Struct):
     """Whether a rate below what footsteps need was told."""
 
 
-class GeophoneStep:
+class GeophoneStep(Peephole):
     """The detector of one geophone, or of one string of them."""
 
     state_type = GeophoneState
     card = CARD
 
     def __init__(self, sensor: Sensor, settings: GeophoneSettings | None = None) -> None:
+        super().__init__()
         self.sensor = sensor
         self.settings = settings or GeophoneSettings()
         self.key = sensor.id
@@ -93,6 +95,7 @@ class GeophoneStep:
 
     def step(self, state: GeophoneState, batch: Batch, tick: Tick) -> tuple[GeophoneState, tuple[Record, ...]]:  # noqa: ARG002 - samples bring their own time
         """Blocks in, one batch of detections out. Takes over the arrays of `state`."""
+        self.keep_levels(batch)
         found: list[Detection] = []
         out: list[Record] = []
         for block in batch:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linewatch.detect.looking import Peephole
 from linewatch.detect.recent import samples_of
 from linewatch.plugins import Card
 from linewatch.ports import Batch
@@ -67,13 +68,14 @@ class LinkStepState(msgspec.Struct):
     """By first channel."""
 
 
-class LinkStep:
+class LinkStep(Peephole):
     """The detector of one bundle of links."""
 
     state_type = LinkStepState
     card = CARD
 
     def __init__(self, sensor: Sensor, settings: LinkSettings | None = None) -> None:
+        super().__init__()
         self.sensor = sensor
         self.settings = settings or LinkSettings()
         self.key = sensor.id
@@ -89,6 +91,7 @@ class LinkStep:
 
     def step(self, state: LinkStepState, batch: Batch, tick: Tick) -> tuple[LinkStepState, tuple[Record, ...]]:  # noqa: ARG002 - samples bring their own time
         """Blocks in, one batch of detections out. Takes over the arrays of `state`."""
+        self.keep_levels(batch)
         found: list[Detection] = []
         for block in batch:
             if isinstance(block, Block):

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linewatch.detect.looking import Peephole
 from linewatch.detect.models import shipped_model
 from linewatch.detect.recent import Recent, followed_by, trimmed
 from linewatch.plugins import Card
@@ -71,13 +72,14 @@ class PirState(msgspec.Struct):
     """Whether a rate at which nothing can be told was told."""
 
 
-class PirStep:
+class PirStep(Peephole):
     """The detector of one PIR sensor; column 0 of its blocks is the waveform."""
 
     state_type = PirState
     card = CARD
 
     def __init__(self, sensor: Sensor, settings: PirSettings | None = None, model: ActModel | None = None) -> None:
+        super().__init__()
         self.sensor = sensor
         self.settings = settings or PirSettings()
         self.model = model or shipped_model("pir_presence")
@@ -94,6 +96,7 @@ class PirStep:
 
     def step(self, state: PirState, batch: Batch, tick: Tick) -> tuple[PirState, tuple[Record, ...]]:  # noqa: ARG002 - samples bring their own time
         """Blocks in, one batch of detections out, with findings beside it."""
+        self.keep_levels(batch)
         found: list[Detection] = []
         out: list[Record] = []
         parts, too_slow = dict(state.parts), state.too_slow

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linewatch.detect.looking import Peephole
 from linewatch.detect.masks import MaskedStretch, by_channel_of
 from linewatch.plugins import Card
 from linewatch.ports import Batch
@@ -117,11 +118,12 @@ class VibrationState(msgspec.Struct):
     """By first channel."""
 
 
-class VibrationStep:
+class VibrationStep(Peephole):
     """The detector of one sensor."""
 
     state_type = VibrationState
     card = CARD
+    has_floor = True
 
     def __init__(
         self,
@@ -130,6 +132,7 @@ class VibrationStep:
         sections: Sequence[tuple[float, float, VibrationSettings]] = (),
     ) -> None:
         """`sections`: start, end and settings of stretches that have their own."""
+        super().__init__()
         self.sensor = sensor
         self.settings = settings
         self.key = sensor.id
@@ -208,9 +211,11 @@ class VibrationStep:
         here = slice(block.first_channel, block.first_channel + block.n_channels)
         own = self._by_channel
         by_channel = ByChannel(own.min_excess_db[here], own.own_min_excess_db[here], own.masked[here])
-        frames = detect_frames(energy, valid, self._thresholds, part.detector, by_channel)
+        look_at = self.looked_at(here)
+        frames = detect_frames(energy, valid, self._thresholds, part.detector, by_channel, look_at)
         for time_ns, runs in zip(times_ns, frames, strict=True):
             part.frames += 1
+            self.keep(time_ns, here.start, runs.looked)
             found += self._detections(part, block.first_channel, runs, time_ns)
             self._count(part, runs)
             out += self._common(part, runs, time_ns)

@@ -6,6 +6,7 @@ probability. What rises everywhere at once (a gust over the whole fence, a step 
 on the line: it is reported as a common rise, and own floors, which it would mock, rest meanwhile.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from linewatch.signals.floor import (
     new_own_floors,
     own_floor,
 )
+from linewatch.signals.looked import Looked, looked_at
 
 MARGIN_PER_DECADE: Final = 0.2  # see `probability`
 # On fence recordings the power-weighted centre missed the middle of the labelled box by 0.2 widths (root mean
@@ -156,6 +158,8 @@ class DisturbedRuns:
     """Whether channels over their threshold raise nothing because most channels are."""
     masked: bool
     """Whether a masked channel was over its threshold."""
+    looked: tuple[Looked, ...] = ()
+    """What was seen of the channels that somebody looks at."""
 
 
 def new_energy_detector_state(n_channels: int) -> EnergyDetectorState:
@@ -171,6 +175,7 @@ def detect_frames(
     settings: EnergyDetectorSettings,
     state: EnergyDetectorState,
     by_channel: ByChannel | None = None,
+    look_at: Sequence[int] = (),
 ) -> list[DisturbedRuns]:
     """Return the disturbed runs of each frame, and learn from it before the next.
 
@@ -180,12 +185,13 @@ def detect_frames(
         settings: as given.
         state: changed in place.
         by_channel: what differs from channel to channel; without it, the settings hold for all.
+        look_at: channels of which levels, floors and thresholds are told.
     """
     by_channel = by_channel or everywhere(settings, energy.shape[1])
     level_db = _levels(energy, valid)
     across = floor_across(level_db, valid, settings.half_window, settings.min_floor_channels)
     frames = zip(energy, level_db, valid, *across, strict=True)
-    return [_detect_frame(*frame, settings, by_channel, state) for frame in frames]
+    return [_detect_frame(*frame, settings, by_channel, state, look_at) for frame in frames]
 
 
 @njit(cache=True, nogil=True)
@@ -218,8 +224,9 @@ def _detect_frame(
     settings: EnergyDetectorSettings,
     by_channel: ByChannel,
     state: EnergyDetectorState,
+    look_at: Sequence[int],
 ) -> DisturbedRuns:
-    """One frame; every argument but the last three is (n_channels,)."""
+    """One frame; every argument but the last four is (n_channels,)."""
     common_db = _common_rise(across_db, valid, settings, state)
     own_db, own_spread_db = own_floor(across_db, state.own, settings.own)
     excess_db, threshold_db, disturbed = (np.empty(len(valid)), np.empty(len(valid)), np.empty(len(valid), np.bool_))
@@ -230,6 +237,10 @@ def _detect_frame(
     )  # fmt: skip
     _remember(energy, valid, np.exp(-1.0 / settings.memory_frames), state.held_power, state.held_weight)
     hushed = over > settings.common_share * live and alone < live
+    floors_db, common = (across_db, own_db), common_db > 0.0
+    looked = looked_at(
+        look_at, level_db, floors_db, threshold_db, common=common, hushed=hushed, masked=by_channel.masked
+    )
     if hushed:
         common_db = max(common_db, float(np.median(excess_db[disturbed])))
     runs = NO_RUNS
@@ -247,7 +258,8 @@ def _detect_frame(
     centre, width = place_runs(state.held_power, runs)
     sigma = CENTRE_SIGMA_WIDTHS * width
     return DisturbedRuns(
-        runs, strength_db, margin, centre, sigma, worth, common_db, live, live - watched, hushed, masked > 0
+        *(runs, strength_db, margin, centre, sigma, worth, common_db, live, live - watched, hushed, masked > 0),
+        looked=looked,
     )
 
 
