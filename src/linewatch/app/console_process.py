@@ -133,6 +133,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         SiteRepairs(site),
         levels=link,
         comparisons=StoredComparisons(store),
+        site_files=link,
     )
 
 

@@ -23,6 +23,7 @@ from linewatch.console.shapes import (
     SiteShape,
 )
 from linewatch.records import MOVERS
+from linewatch.site.fingerprint import site_fingerprint
 from linewatch.site.geometry import geometry_of
 from linewatch.site.model import Line, Site
 from linewatch.site.performance import Watched
@@ -53,7 +54,7 @@ async def site(call: Call) -> SiteShape:
     found = call.services.site
     outside = found.lines[0].outside if found.lines else ""
     lines = [_line(line) for line in found.lines]
-    return SiteShape(found.name, found.timezone, outside, lines, MOVERS)
+    return SiteShape(found.name, found.timezone, outside, lines, MOVERS, site_fingerprint(found))
 
 
 def _line(line: Line) -> LineShape:

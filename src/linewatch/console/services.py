@@ -12,7 +12,7 @@ from linewatch.console.health_shapes import RepairShape
 from linewatch.console.live import Live
 from linewatch.console.settings import ConsoleSettings
 from linewatch.console.watching import Watching
-from linewatch.console_ports import Acts, Audit, EvidenceRing, History, IncidentDesk, Levels, Reports, Users
+from linewatch.console_ports import Acts, Audit, EvidenceRing, History, IncidentDesk, Levels, Reports, SiteFiles, Users
 from linewatch.records import Health, OperatorAct, Outage
 from linewatch.site.model import Site
 
@@ -51,6 +51,8 @@ class Needs(NamedTuple):
     """Looks at single channels while the watch works; None where there is no way to it."""
     comparisons: Comparisons | None = None
     """Tries other settings on a past period; None where they are not built in."""
+    site_files: SiteFiles | None = None
+    """The files of the site, which people may change; None where there is no way to them."""
 
 
 class Services(NamedTuple):
@@ -85,6 +87,8 @@ class Services(NamedTuple):
     levels: Levels | None
     """As in `Needs`."""
     comparisons: Comparisons | None
+    """As in `Needs`."""
+    site_files: SiteFiles | None
     """As in `Needs`."""
     live: Live
     """What is going on now."""

@@ -58,13 +58,14 @@ class LineShape(msgspec.Struct, frozen=True):
 
 
 class SiteShape(msgspec.Struct, frozen=True):
-    """The site as it stands. `movers` gives the words behind the codes of the live feed."""
+    """The site as it stands. `movers` gives the words behind the codes of the live feed; `version` is its hash."""
 
     name: str
     timezone: str
     outside: str
     lines: list[LineShape]
     movers: tuple[str, ...]
+    version: str
 
 
 class SensorColumns(msgspec.Struct, frozen=True):

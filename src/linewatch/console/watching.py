@@ -1,6 +1,7 @@
 """Which metres are watched now, kept up to date by outages and weather, one line at a time."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,10 +11,12 @@ from linewatch.console.shapes import CoverageShape, GapShape, WeakestKm
 from linewatch.records import Outage, Weather
 from linewatch.site.coverage import Coverage
 from linewatch.site.coverage_report import coverage_at, light_on
+from linewatch.site.difference import Difference, differences
 from linewatch.site.explain import MetreView
 from linewatch.site.gaps import NOT_WATCHED_BELOW, longest_first
 from linewatch.site.model import Site
 from linewatch.site.performance import Watched
+from linewatch.site.placing import Placement
 
 MOST_GAPS: Final = 200
 """Gaps that are told of one by one, the longest first; their number is told beside them."""
@@ -45,6 +48,11 @@ class Watching:
         async with self._lock:
             matters = self._matters()
             return await asyncio.to_thread(lambda: self._now(line, matters).at(chainage_m))
+
+    async def difference(self, placements: Sequence[Placement]) -> tuple[Difference, ...]:
+        """What another placing of sensors would change. Raises `InputError` on what cannot be."""
+        async with self._lock:
+            return await asyncio.to_thread(differences, self._site, placements)
 
     def _matters(self) -> _Matters:
         picture = self._live.picture
