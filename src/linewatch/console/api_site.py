@@ -70,6 +70,7 @@ def _line(line: Line) -> LineShape:
     return LineShape(
         id=line.id,
         length_m=line.length_m,
+        outside=line.outside,
         geometry=course,
         sections=[SectionShape(section.name, section.from_m, section.to_m) for section in line.sections],
         places=[
@@ -94,6 +95,8 @@ async def sensors(call: Call) -> SensorColumns:
         id=[sensor.id for sensor in ordered],
         kind=[sensor.kind for sensor in ordered],
         line=[sensor.line for sensor in ordered],
+        at_m=[_at_m(sensor) for sensor in ordered],
+        offset_m=[sensor.offset_m for sensor in ordered],
         from_m=[_stretch_m(found, sensor)[0] for sensor in ordered],
         to_m=[_stretch_m(found, sensor)[1] for sensor in ordered],
         lon=lon,

@@ -17,7 +17,7 @@ class SiteName(msgspec.Struct, frozen=True):
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who has come in."""
+    """Who has come in. `all_sites` is where the queue over all sites is; empty where this is the only one."""
 
     name: str
     role: Role
@@ -27,6 +27,7 @@ class Me(msgspec.Struct, frozen=True):
     run: str
     site: SiteName
     locale: str
+    all_sites: str = ""
 
 
 class SectionShape(msgspec.Struct, frozen=True):
@@ -48,10 +49,11 @@ class PlaceShape(msgspec.Struct, frozen=True):
 
 
 class LineShape(msgspec.Struct, frozen=True):
-    """A line; `geometry` holds lon, lat and chainage, and is empty on a bench line."""
+    """A line; `geometry` holds lon, lat and chainage, and is empty on a bench line. `outside` is left or right."""
 
     id: str
     length_m: float
+    outside: str
     geometry: list[tuple[float, float, float]]
     sections: list[SectionShape]
     places: list[PlaceShape]
@@ -69,11 +71,13 @@ class SiteShape(msgspec.Struct, frozen=True):
 
 
 class SensorColumns(msgspec.Struct, frozen=True):
-    """All sensors, as columns of equal length."""
+    """All sensors, as columns of equal length; `at_m` is where a point sensor stands, or the middle of a span."""
 
     id: list[str]
     kind: list[str]
     line: list[str]
+    at_m: list[float]
+    offset_m: list[float]
     from_m: list[float]
     to_m: list[float]
     lon: list[float | None]

@@ -125,6 +125,8 @@ export interface Place {
 export interface LineShape {
   id: string;
   length_m: number;
+  /** Side of travel that is the approach side: left or right. */
+  outside?: string;
   /** Vertices as lon, lat, chainage in metres. */
   geometry: [number, number, number][];
   sections: { name: string; from_m: number; to_m: number }[];
@@ -136,6 +138,8 @@ export interface Site {
   timezone: string;
   outside: string;
   lines: LineShape[];
+  /** Hash of all of it. */
+  version?: string;
 }
 
 export type SensorState = 'ok' | 'degraded' | 'out' | 'unknown';
@@ -144,6 +148,9 @@ export interface SensorColumns {
   id: string[];
   kind: string[];
   line: string[];
+  /** Where each stands; of a span the middle. */
+  at_m?: number[];
+  offset_m?: number[];
   from_m: number[];
   to_m: number[];
   lon: (number | null)[];
@@ -250,4 +257,60 @@ export interface ActEvent {
   seat: string;
   time_ms: number;
   reason: string;
+}
+
+export interface SensorPlace {
+  id: string;
+  kind: string;
+  line: string;
+  at_m: number | null;
+  from_m: number | null;
+  to_m: number | null;
+  offset_m: number;
+  range_m: number | null;
+  azimuth_deg: number | null;
+  fov_deg: number | null;
+  channels: number | null;
+  calibrated: boolean;
+  state: string;
+}
+
+/** A device that is heard and is no sensor; `id` where it may have no other. */
+export interface Unplaced {
+  source: string;
+  plugin: string;
+  address: string;
+  heard: number;
+  id: string;
+}
+
+export interface SiteVersion {
+  number: number;
+  time_ms: number;
+  role: string;
+  seat: string;
+  reason: string;
+  what: string[];
+  undoes: number | null;
+}
+
+/** What can be changed of the site; `here` is the version that the console shows, `base` that of the watch. */
+export interface PlacingState {
+  here: string;
+  base: string;
+  why_not: string;
+  undo: number | null;
+  versions: SiteVersion[];
+  unplaced: Unplaced[];
+}
+
+/** Coverage of a line before and after a change, for one mover. */
+export interface Difference {
+  line: string;
+  mover: string;
+  not_watched_before_m: number;
+  not_watched_after_m: number;
+  weak_before_m: number;
+  weak_after_m: number;
+  stretches: { from_m: number; to_m: number; before: number; after: number }[];
 }

@@ -65,6 +65,8 @@ class Live {
   private reloads = 0;
   private stops: (() => void)[] = [];
   onAct: (act: ActEvent) => void = () => {};
+  /** The console answers again after it was away: perhaps it shows another site. */
+  onAgain: () => void = () => {};
   onSensor: (id: string, state: SensorState, why: string) => void = () => {};
 
   watch(watcher: Watcher): () => void {
@@ -116,6 +118,7 @@ class Live {
       connected: (yes, again) => {
         this.eventsUp = yes;
         if (yes && again) void incidents.load();
+        if (yes && again) this.onAgain();
       },
       refused: (status) => {
         if (status === 401) session.me = null;

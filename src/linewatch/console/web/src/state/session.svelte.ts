@@ -77,6 +77,14 @@ class Session {
     }
   }
 
+  /** Reads the site again; true where it is another one than before. */
+  async renew(): Promise<boolean> {
+    const site = await get<Site>('site');
+    if (site.version === this.site?.version) return false;
+    this.site = site;
+    return true;
+  }
+
   async signIn(name: string, password: string): Promise<void> {
     await login(name, password);
     remember('signed in');
