@@ -1,10 +1,12 @@
-"""The web console over the store of a watch, as a process of its own."""
+"""The web console over the store of a watch, or over those of several, as a process of its own."""
 
 import argparse
 from pathlib import Path
 
 from linewatch.app.console_process import described_site, run_console
+from linewatch.app.joint_console import run_joint_console
 from linewatch.console.settings import DEFAULT_PORT, ConsoleSettings
+from linewatch.errors import InputError
 from linewatch.site.load import load_site
 
 
@@ -13,7 +15,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "site", nargs="?", help="folder with site.toml, the file itself, or 'reference' (default: as the store says)"
     )
-    parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="store of the watch")
+    parser.add_argument(
+        "--store", type=Path, required=True, action="append", metavar="DIR",
+        help="store of the watch; given several times, one console shows all those sites",
+    )  # fmt: skip
     console_arguments(parser)
 
 
@@ -41,6 +46,16 @@ def console_settings(args: argparse.Namespace) -> ConsoleSettings:
 
 def run(args: argparse.Namespace) -> int:
     """0 when it was stopped."""
-    site = described_site(args.store) if args.site is None else load_site(args.site)
-    run_console(site, args.store, console_settings(args), lambda text: print(text, flush=True))
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    if len(args.store) > 1:
+        if args.site is not None:
+            raise InputError(f"site: found {args.site!r} with {len(args.store)} stores; allowed: with one store")
+        run_joint_console(args.store, console_settings(args), say)
+        return 0
+    (store,) = args.store
+    site = described_site(store) if args.site is None else load_site(args.site)
+    run_console(site, store, console_settings(args), say)
     return 0

@@ -72,14 +72,14 @@ class Throttle:
         return tried
 
 
-def enter(connection: HTTPConnection, users: Users, clock: Clock) -> Entry:
-    """Who sends this request. Raises a problem 401 for nobody."""
+def enter(connection: HTTPConnection, users: Users, clock: Clock, cookie: str = COOKIE) -> Entry:
+    """Who sends this request, by a token or by the cookie of this name. Raises a problem 401 for nobody."""
     header = connection.headers.get("authorization", "")
     if header.lower().startswith(_BEARER):
         session = users.by_token(header[len(_BEARER) :].strip(), clock.now_ns())
         if session is not None:
             return Entry(session, "")
-    elif secret := connection.cookies.get(COOKIE, ""):
+    elif secret := connection.cookies.get(cookie, ""):
         session = users.session(secret, clock.now_ns())
         if session is not None:
             return Entry(session, secret)

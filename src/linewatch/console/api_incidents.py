@@ -125,11 +125,12 @@ def _allowed(call: Call, kept: Kept) -> list[AllowedMove]:
 
 def _exhibits(call: Call, key: str) -> list[EvidenceShape]:
     ring = call.services.evidence
+    root = call.request.scope.get("root_path", "")  # a site that shares a console stands under a path of its own
     return (
         []
         if ring is None
         else [
-            EvidenceShape(each.id, each.kind, each.title, f"/api/incidents/{key}/evidence/{each.id}")
+            EvidenceShape(each.id, each.kind, each.title, f"{root}/api/incidents/{key}/evidence/{each.id}")
             for each in ring.exhibits(key)
         ]
     )

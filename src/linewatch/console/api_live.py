@@ -45,7 +45,7 @@ class ReplayQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def feed(call: Call) -> Response:
     """Detections, tracks and state, live."""
     live = call.services.live
-    _room(live.feed)
+    room(live.feed)
     asked = call.query.from_id
     seq = position_in(asked, live.run)
     missed = None if seq is None else live.feed.since(seq)
@@ -58,12 +58,13 @@ async def feed(call: Call) -> Response:
 async def events(call: Call) -> Response:
     """Incidents, acts, sensors, coverage and state, live."""
     live = call.services.live
-    _room(live.events)
+    room(live.events)
     last = call.request.headers.get("last-event-id", "")
-    return Stream(_events(call, last), "text/event-stream")
+    return Stream(told_events(call, last), "text/event-stream")
 
 
-async def _events(call: Call, last: str) -> AsyncGenerator[bytes, None]:
+async def told_events(call: Call, last: str) -> AsyncGenerator[bytes, None]:
+    """Events from here on, and what was missed since the last one that was read; ends with the session."""
     live = call.services.live
     run, picture, upto = live.run, live.picture, live.picture.seq
     seq = position_in(last, run)
@@ -113,7 +114,7 @@ async def _listen(call: Call, hub: Hub, first: list[Frame]) -> AsyncGenerator[by
             if monotonic_s() - looked_s > STILL_IN_S:
                 looked_s = monotonic_s()
                 try:
-                    enter(call.request, call.services.users, call.services.clock)
+                    enter(call.request, call.services.users, call.services.clock, call.services.settings.cookie)
                 except Problem:
                     return
     finally:
@@ -129,7 +130,8 @@ async def replay(call: Call) -> Response:
     return Stream(reel.play(), "application/octet-stream")
 
 
-def _room(hub: Hub) -> None:
+def room(hub: Hub) -> None:
+    """Raise a problem 503 where as many listen as may."""
     if len(hub.listeners) >= MOST_LISTENERS:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{MOST_LISTENERS} listeners are here already")
 

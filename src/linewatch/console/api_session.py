@@ -7,10 +7,11 @@ from typing import Annotated, Final
 import msgspec
 from starlette.responses import Response
 
-from linewatch.console.access import COOKIE
 from linewatch.console.endpoint import ADMINISTRATOR, NO_STORE, Call, Endpoint
 from linewatch.console.picture import NS_PER_MS
 from linewatch.console.problem import Problem
+from linewatch.console.services import Services
+from linewatch.console.settings import ConsoleSettings
 from linewatch.console.shapes import AccountShape, Me, NewToken, SiteName, TokenShape
 from linewatch.console_ports import AccessToken, Account, Scope
 from linewatch.errors import InputError
@@ -18,6 +19,7 @@ from linewatch.records.vocabulary import Role
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Password = Annotated[str, msgspec.Meta(max_length=256)]
+WRONG: Final = "wrong name or password"
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
@@ -64,18 +66,33 @@ async def login(call: Call) -> Response:
     """Sign in: the cookie opens all else."""
     services, wish = call.services, call.body
     address = call.request.client.host if call.request.client else ""
-    now_ns = services.clock.now_ns()
-    services.throttle.check(wish.name, address, now_ns)
+    services.throttle.check(wish.name, address, services.clock.now_ns())
     if not await asyncio.to_thread(services.users.holds, wish.name, wish.password):
-        services.throttle.failed(wish.name, address, now_ns)
-        await _note(call, "login_refused", wish.name, f"wrong name or password, from {address}")
-        raise Problem(HTTPStatus.UNAUTHORIZED, "wrong name or password")
-    services.throttle.succeeded(wish.name)
-    secret = services.users.begin(wish.name, now_ns)
-    await _note(call, "login", wish.name, f"signed in from {address}")
+        await refuse(services, wish.name, address)
+        raise Problem(HTTPStatus.UNAUTHORIZED, WRONG)
     response = Response(status_code=HTTPStatus.NO_CONTENT.value, headers=NO_STORE)
-    response.set_cookie(COOKIE, secret, path="/", httponly=True, samesite="strict", secure=services.settings.secure)
+    keep_secret(response, services.settings, await admit(services, wish.name, address))
     return response
+
+
+async def admit(services: Services, name: str, address: str) -> str:
+    """Let somebody in whose password holds: noted, with a new session, whose secret is given."""
+    services.throttle.succeeded(name)
+    secret = services.users.begin(name, services.clock.now_ns())
+    await asyncio.to_thread(services.audit.note, "login", name, f"signed in from {address}")
+    return secret
+
+
+async def refuse(services: Services, name: str, address: str) -> None:
+    """Count and note somebody whose password does not hold."""
+    services.throttle.failed(name, address, services.clock.now_ns())
+    text = f"{WRONG}, from {address}"
+    await asyncio.to_thread(services.audit.note, "login_refused", name, text)
+
+
+def keep_secret(response: Response, settings: ConsoleSettings, secret: str) -> None:
+    """Let the browser keep the secret of a session, where no script can read it."""
+    response.set_cookie(settings.cookie, secret, path="/", httponly=True, samesite="strict", secure=settings.secure)
 
 
 async def logout(call: Call) -> Response:
@@ -84,7 +101,8 @@ async def logout(call: Call) -> Response:
     call.services.users.end(call.entry.secret)
     await _note(call, "logout", call.session.name, "signed out")
     response = Response(status_code=HTTPStatus.NO_CONTENT.value, headers=NO_STORE)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=call.services.settings.secure)
+    settings = call.services.settings
+    response.delete_cookie(settings.cookie, path="/", httponly=True, samesite="strict", secure=settings.secure)
     return response
 
 
@@ -100,6 +118,7 @@ async def me(call: Call) -> Me:
         run=services.live.run,
         site=SiteName(services.site.name, services.site.timezone),
         locale=services.settings.locale,
+        all_sites=services.settings.all_sites,
     )
 
 
@@ -117,7 +136,7 @@ async def change_password(call: Call) -> Response:
     await _note(call, "password", name, "changed the own password")
     secret = services.users.begin(name, services.clock.now_ns())
     response = Response(status_code=HTTPStatus.NO_CONTENT.value, headers=NO_STORE)
-    response.set_cookie(COOKIE, secret, path="/", httponly=True, samesite="strict", secure=services.settings.secure)
+    keep_secret(response, services.settings, secret)
     return response
 
 

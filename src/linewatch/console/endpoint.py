@@ -85,7 +85,7 @@ def route_of(endpoint: Endpoint, services: Services) -> Route:
     async def handle(request: Request) -> Response:
         entry = None
         if endpoint.roles:
-            entry = enter(request, services.users, services.clock)
+            entry = enter(request, services.users, services.clock, services.settings.cookie)
             authorise(endpoint.method, request, entry, endpoint.roles)
             if not endpoint.with_first_password:
                 must_change(entry)

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -73,25 +75,43 @@ def make_app(needs: Needs, settings: ConsoleSettings) -> tuple[ASGIApp, Services
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        services.live.start()
-        try:
+        async with serving(services):
             yield
-        finally:
-            await services.live.stop()
-            if services.comparisons is not None:
-                await asyncio.to_thread(services.comparisons.close)
 
-    app = Starlette(
+    return guarded(site_app(services, lifespan), settings), services
+
+
+def guarded(app: ASGIApp, settings: ConsoleSettings) -> ASGIApp:
+    """An application behind what stands before every answer."""
+    return Guard(app, _hosts(settings), settings.most_body_bytes, secure=settings.secure)
+
+
+def site_app(
+    services: Services, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None
+) -> Starlette:
+    """What one site answers. Without a lifespan somebody else keeps `serving` around it."""
+    return Starlette(
         routes=[
             *(route_of(each, services) for each in ENDPOINTS),
             *([] if services.features is None else [Mount("/features", _Behind(services.features, services))]),
             *([] if services.acknowledge is None else [Mount("/ack", services.acknowledge)]),
-            Route("/{path:path}", _page, methods=["GET"]),
+            Route("/{path:path}", partial(page, index="index.html"), methods=["GET"]),
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: _refused, Problem: _problem, Exception: _failed},
+        exception_handlers=dict(REFUSALS),
     )
-    return Guard(app, _hosts(settings), settings.most_body_bytes, secure=settings.secure), services
+
+
+@contextlib.asynccontextmanager
+async def serving(services: Services) -> AsyncIterator[None]:
+    """While the body runs, a site's record is followed."""
+    services.live.start()
+    try:
+        yield
+    finally:
+        await services.live.stop()
+        if services.comparisons is not None:
+            await asyncio.to_thread(services.comparisons.close)
 
 
 class _Behind:
@@ -106,7 +126,8 @@ class _Behind:
             request = Request(scope)
             if request.method not in ("GET", "HEAD"):
                 raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "this is only to read", {"allow": "GET, HEAD"})
-            entry = enter(request, self._services.users, self._services.clock)
+            services = self._services
+            entry = enter(request, services.users, services.clock, services.settings.cookie)
             authorise(request.method, request, entry, EVERYBODY)
             must_change(entry)
         await self._app(scope, receive, send)
@@ -118,8 +139,8 @@ def _hosts(settings: ConsoleSettings) -> set[str]:
     return {host, *local, *settings.names}
 
 
-async def _page(request: Request) -> Response:
-    """A file of the built page; any other path that is no file of it gives the page itself, which knows its screens."""
+async def page(request: Request, index: str) -> Response:
+    """A file of the built page; any other path that is no file of it gives its index, which knows its screens."""
     path = request.path_params["path"]
     if path.startswith("api/") or path == "api":
         raise Problem(HTTPStatus.NOT_FOUND, "there is nothing under this path; see /api/openapi.json")
@@ -130,10 +151,9 @@ async def _page(request: Request) -> Response:
         return FileResponse(wanted, headers={"cache-control": lasting})
     if "." in path.rsplit("/", 1)[-1]:
         raise Problem(HTTPStatus.NOT_FOUND, "there is no such file")
-    index = root / "index.html"
-    if not index.is_file():
+    if not (root / index).is_file():
         return Response(_NO_PAGE, media_type="text/html")
-    return FileResponse(index, headers={"cache-control": "no-cache"})
+    return FileResponse(root / index, headers={"cache-control": "no-cache"})
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -155,6 +175,10 @@ async def _failed(request: Request, _: Exception) -> Response:
     # What failed is in the log (the server prints what is raised further); nothing of it goes outside.
     problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something failed here; the log of the console says what")
     return problem_response(problem, request.url.path)
+
+
+REFUSALS: Final[tuple[tuple[Any, Any], ...]] = ((HTTPException, _refused), (Problem, _problem), (Exception, _failed))
+"""What becomes of each error: a problem document that tells nothing of the inside."""
 
 
 def serve(needs: Needs, settings: ConsoleSettings, ready: Callable[[str], None]) -> None:

@@ -25,6 +25,10 @@ class ConsoleSettings(msgspec.Struct, frozen=True):
     """Further host names under which people may ask for it."""
     locale: str = "en"
     """Language in which a page begins."""
+    cookie: str = "lw_session"
+    """Name of the cookie that opens it; sites that share a console have one each."""
+    all_sites: str = ""
+    """Path to the queue over all sites, where this site shares a console with others."""
     most_body_bytes: int = 65_536
     """Largest body that a request may have."""
 

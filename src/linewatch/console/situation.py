@@ -32,7 +32,7 @@ def situation_page(
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
         f"<title>Situation report, {escape(site.name)}</title>",
-        "<link rel='stylesheet' href='/api/situation.css'></head><body>",
+        "<link rel='stylesheet' href='situation.css'></head><body>",
         f"<h1>Situation report, {escape(site.name)}</h1>",
         f"<p class='plain'>As of {_time(state.now_ms, zone)}; printed by {escape(person)}; ",
         f"position {escape(state.run)}-{state.seq} of the record.</p>",
