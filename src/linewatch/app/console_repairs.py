@@ -1,6 +1,7 @@
 """The list of repairs as the console shows it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from linewatch.console.health_shapes import RepairShape
 from linewatch.health.repairs import repair_list
@@ -8,6 +9,8 @@ from linewatch.records import Health, OperatorAct, Outage
 from linewatch.site.model import Site
 
 _NS_PER_MS = 1_000_000
+BY_PEOPLE: Final = ("masked", "corrected_threshold")
+"""Causes of outages that a person has made on purpose."""
 
 
 class SiteRepairs:
@@ -19,8 +22,8 @@ class SiteRepairs:
     def __call__(
         self, outages: Sequence[Outage], healths: Sequence[Health], acts: Sequence[OperatorAct], now_ns: int
     ) -> list[RepairShape]:
-        """What costs most first. What people have masked or muted is no fault, and is not on it."""
-        faults = [outage for outage in outages if outage.cause != "masked"]
+        """What costs most first. What people have masked, muted or corrected is no fault, and is not on it."""
+        faults = [outage for outage in outages if outage.cause not in BY_PEOPLE]
         return [
             RepairShape(
                 outage=row.outage,

@@ -6,6 +6,7 @@ Health  --health--> Outage -----------------+
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -15,10 +16,11 @@ from linewatch.errors import InputError
 from linewatch.health.carry import carried
 from linewatch.health.retest import for_health_alone
 from linewatch.health.state import HealthState
+from linewatch.health.thresholds import Corrections
 from linewatch.health.watch import HealthStep
 from linewatch.incident.step import IncidentStep
 from linewatch.ports import AnyStep, Item
-from linewatch.records import Block, Detections, HandOver, Record, Tick, concatenate, header_of
+from linewatch.records import Block, Detections, HandOver, Health, Record, Tick, concatenate, header_of
 from linewatch.records.state import freeze, thaw
 from linewatch.site.model import Site
 from linewatch.track import TrackStep, route
@@ -139,14 +141,30 @@ class Pipeline:
         """The detectors of a sensor whose samples have been heard; none of one that has given none."""
         return self._detectors.get(sensor_id, ())
 
+    def corrections(self, states: States) -> Corrections:
+        """Corrections of thresholds that decisions have come to: the detectors go by them from the next tick on."""
+        health = states[self.health.key]
+        assert isinstance(health, HealthState)
+        return health.corrections
+
     def detect(
-        self, states: States, source: str, blocks: Sequence[Block], tick: Tick
+        self,
+        states: States,
+        source: str,
+        blocks: Sequence[Block],
+        tick: Tick,
+        corrections: Mapping[str, tuple[Health, ...]] = MappingProxyType({}),
     ) -> tuple[States, tuple[Input, ...]]:
-        """Blocks of one tick to what is journalled of them (headers) and what they say (detections, findings)."""
+        """Blocks of one tick to what is journalled of them (headers) and what they say (detections, findings).
+
+        `corrections`: those of the tick before; of a sensor that is not among them, its detector goes on as it did.
+        """
         states = dict(states)
         inputs = [Input("arrival", source, header_of(block)) for block in blocks]
         for sensor_id in sorted({block.sensor for block in blocks}):
-            mine = [block for block in blocks if block.sensor == sensor_id]
+            mine: list[Item] = [block for block in blocks if block.sensor == sensor_id]
+            if sensor_id in corrections:
+                mine = [*(corrections[sensor_id] or (_none_any_more(sensor_id, tick),)), *mine]
             for step in self.detectors(sensor_id):
                 states[step.key], felt = step.step(states.get(step.key) or step.initial(), mine, tick)
                 inputs += [Input("detections", sensor_id, record) for record in felt]
@@ -200,3 +218,8 @@ class Pipeline:
     def _run(states: States, step: AnyStep, batch: Iterable[Item], tick: Tick) -> tuple[Record, ...]:
         states[step.key], out = step.step(states[step.key], tuple(batch), tick)
         return out
+
+
+def _none_any_more(sensor: str, tick: Tick) -> Health:
+    """That no correction holds of a sensor, as its detectors are told."""
+    return Health("", sensor, tick.time_ns, "recovered", "ok", "", ends="corrected_threshold")

@@ -15,6 +15,7 @@ from linewatch.app.settings import Settings
 from linewatch.errors import InputError, LinewatchError
 from linewatch.evidence.check_bundle import Broken, check_bundle
 from linewatch.evidence.clip_file import ClipData, read_clip
+from linewatch.health.thresholds import Corrections
 from linewatch.ports import Entry
 from linewatch.records import Block, Incident, Record, Tick, canonical_bytes, from_bytes
 from linewatch.site.model import Site
@@ -26,6 +27,7 @@ from linewatch.store.reader import StoreReader
 INPUT_KINDS: Final = ("tick", "arrival", "detections", "act")
 MOST_BYTES: Final = 64_000_000
 """Most bytes of inputs in a bundle; beyond it the bundle begins at a state shortly before the incident."""
+Heard = dict[tuple[int, str], list[bytes]]
 LEAD_TICKS: Final = 480
 """How long before the raising such a bundle begins: two minutes of ticks of 0.25 s."""
 
@@ -135,9 +137,9 @@ def rederive(folder: Path) -> Rederived:
         states = pipeline.thaw(
             msgspec.msgpack.decode((folder / "rederive/states.msgpack").read_bytes(), type=dict[str, bytes])
         )
-    found, heard = _decided(pipeline, states, entries, told["incident"])
+    found, heard, corrected = _decided(pipeline, states, entries, told["incident"])
     last = max(entry.tick for entry in entries if entry.kind == "tick")
-    clips = tuple(_clip(folder, clip, pipeline, heard, last) for clip in told["clips"])
+    clips = tuple(_clip(folder, clip, pipeline, (heard, corrected), last) for clip in told["clips"])
     return _verdict(wanted, found, clips, entries)
 
 
@@ -168,17 +170,19 @@ def _pipeline(site: Site, told: dict[str, Any]) -> Pipeline:
 
 def _decided(
     pipeline: Pipeline, states: States, entries: Sequence[Entry], incident: str
-) -> tuple[list[bytes], dict[tuple[int, str], list[bytes]]]:
-    """Versions of the incident, and the detections that were recorded, by tick and sensor."""
+) -> tuple[list[bytes], Heard, dict[int, Corrections]]:
+    """Versions of the incident; recorded detections by tick and sensor; corrections of thresholds after each tick."""
     found: list[bytes] = []
-    heard: dict[tuple[int, str], list[bytes]] = {}
+    heard: Heard = {}
+    corrected: dict[int, Corrections] = {}
     for tick, batch, _ in _ticks(entry for entry in entries if entry.kind in INPUT_KINDS):
         states, out = pipeline.decide(states, batch, tick)
+        corrected[tick.index] = pipeline.corrections(states)
         found += [canonical_bytes(r) for r in out if isinstance(r, Incident) and r.id == incident]
         for item in batch:
             if item.kind == "detections":
                 heard.setdefault((tick.index, item.key), []).append(canonical_bytes(item.record))
-    return found, heard
+    return found, heard, corrected
 
 
 def _ticks(entries: Iterable[Entry]) -> Iterator[tuple[Tick, list[Input], int]]:
@@ -226,7 +230,7 @@ def _described(entries: Sequence[Entry]) -> tuple[Site, dict[str, Any]]:
 
 
 def _clip(
-    folder: Path, told: dict[str, Any], pipeline: Pipeline, heard: dict[tuple[int, str], list[bytes]], last: int
+    folder: Path, told: dict[str, Any], pipeline: Pipeline, recorded: tuple[Heard, dict[int, Corrections]], last: int
 ) -> str:
     """Whether a clip's samples give the detections that were recorded."""
     if not told["file"]:
@@ -236,7 +240,7 @@ def _clip(
         part = "not all channels" if not clip.all_channels else "no state of its detectors before it"
         return f"{clip.sensor}: not tried, the clip has {part}"
     try:
-        ticks, differing = _felt_again(clip, pipeline, heard, last)
+        ticks, differing = _felt_again(clip, pipeline, recorded, last)
     except LinewatchError as error:
         return f"{clip.sensor}: not tried ({error})"
     if differing:
@@ -245,10 +249,11 @@ def _clip(
 
 
 def _felt_again(
-    clip: ClipData, pipeline: Pipeline, heard: dict[tuple[int, str], list[bytes]], last: int
+    clip: ClipData, pipeline: Pipeline, recorded: tuple[Heard, dict[int, Corrections]], last: int
 ) -> tuple[int, int]:
     """Ticks up to the last of the bundle's inputs, and in how many of them something else is detected."""
     states = pipeline.thaw_signals(clip.states)
+    heard, corrected = recorded
     by_tick: dict[int, list[Block]] = {}
     for index, block in clip.blocks:
         by_tick.setdefault(index, []).append(block)
@@ -256,7 +261,7 @@ def _felt_again(
     period_ns = round(pipeline.settings.tick.period_s * 1e9)
     for index in sorted(by_tick):
         tick = Tick(index, index * period_ns, index * period_ns, period_ns)
-        states, felt = pipeline.detect(states, clip.sensor, by_tick[index], tick)
+        states, felt = pipeline.detect(states, clip.sensor, by_tick[index], tick, corrected.get(index - 1, {}))
         if index > last:
             break
         again: list[Record] = [item.record for item in felt if item.kind == "detections"]

@@ -93,17 +93,22 @@ class Runner:
         inputs += [Input(_KINDS[type(record).__name__], _key(record), record) for record in ended]
         if self.evidence is not None:
             self.evidence.begin(tick)
+        corrections = self.pipeline.corrections(self._decisions)
         for name, door in self.doors.items():
             self._door_states[name], admitted = door.admit(self._door_states[name], tick)
             if self.evidence is not None:
                 self.evidence.take(admitted.blocks, tick)
-            self._signals, felt = self.pipeline.detect(self._signals, name, admitted.blocks, tick)
+            self._signals, felt = self.pipeline.detect(self._signals, name, admitted.blocks, tick, corrections)
             inputs += [*(Input("arrival", name, record) for record in admitted.records), *felt]
         self.decide(inputs, tick, acts)
 
     def decide(self, inputs: Sequence[Input], tick: Tick, acts: Sequence[OfferedAct] = ()) -> None:
         """Decide on these inputs, journal them with what follows, commit. The first inputs are those of `acts`."""
+        corrections = self.pipeline.corrections(self._decisions)
         self._decisions, out = self.pipeline.decide(self._decisions, inputs, tick)
+        # A resumed detector is brought up from its last kept state under one set of corrections, so that is kept where
+        # they change.
+        self._signals_kept = self._signals_kept and self.pipeline.corrections(self._decisions) == corrections
         for record in out:
             if isinstance(record, Incident):
                 self.incidents[record.id] = record
@@ -213,6 +218,7 @@ class Runner:
         for name, door in self.doors.items():
             if name in found.signal_sources:
                 door.source.seek(found.signal_sources[name])
+        corrections = self.pipeline.corrections(self._decisions)
         for index in range(found.signal_tick + 1, found.tick + 1):
             tick = self.tick_at(index)
             for name, door in self.doors.items():
@@ -220,7 +226,7 @@ class Runner:
                 if self.evidence is not None:
                     # What a power cut took from the ring comes back this way.
                     self.evidence.take(admitted.blocks, tick)
-                self._signals, _ = self.pipeline.detect(self._signals, name, admitted.blocks, tick)
+                self._signals, _ = self.pipeline.detect(self._signals, name, admitted.blocks, tick, corrections)
 
 
 def _key(record: Record) -> str:

@@ -61,4 +61,4 @@ def by_channel_of(
             if len(hidden) and (not mask.sensors or sensor in mask.sensors):
                 masked[hidden] = True
                 masks.add((int(hidden[0]), int(hidden[-1]), mask.reason))
-    return ByChannel(least, own_least, masked), sorted(masks)
+    return ByChannel(least, own_least, masked, np.zeros(len(centres_m))), sorted(masks)

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linewatch.detect.corrections import Correction, by_channel_db, corrections_in
 from linewatch.detect.looking import Peephole
 from linewatch.detect.masks import MaskedStretch, by_channel_of
 from linewatch.plugins import Card
@@ -116,6 +117,8 @@ class VibrationState(msgspec.Struct):
 
     parts: dict[int, _Part]
     """By first channel."""
+    corrected: tuple[Correction, ...] = ()
+    """Thresholds that people have corrected."""
 
 
 class VibrationStep(Peephole):
@@ -155,13 +158,15 @@ class VibrationStep(Peephole):
 
     def step(self, state: VibrationState, batch: Batch, tick: Tick) -> tuple[VibrationState, tuple[Record, ...]]:  # noqa: ARG002 - samples bring their own time
         """Blocks in, one batch of detections out, with findings beside it. Takes over the arrays of `state`."""
+        state.corrected = corrections_in(batch, state.corrected)
+        correction_db = by_channel_db(state.corrected, len(self._edges_m) - 1)
         out: list[Record] = []
         found: list[Detection] = []
         for block in batch:
             if isinstance(block, Block):
                 part, block_out = self._part(state, block)
                 out += block_out
-                out += self._block(part, block, found)
+                out += self._block(part, block, found, correction_db)
         if found:
             out.insert(0, batch_of(self.sensor.line, found))
         return state, tuple(out)
@@ -203,14 +208,17 @@ class VibrationStep(Peephole):
         part.next_sample = block.first_sample + block.n_samples
         return part, out
 
-    def _block(self, part: _Part, block: Block, found: list[Detection]) -> list[Record]:
+    def _block(
+        self, part: _Part, block: Block, found: list[Detection], correction_db: NDArray[np.float64]
+    ) -> list[Record]:
         times_ns, energy, valid = self._frames(part, block)
         if block.valid is not None:
             valid &= block.valid
         out = self._masked(part, block)
         here = slice(block.first_channel, block.first_channel + block.n_channels)
         own = self._by_channel
-        by_channel = ByChannel(own.min_excess_db[here], own.own_min_excess_db[here], own.masked[here])
+        heights_db = own.min_excess_db[here], own.own_min_excess_db[here]
+        by_channel = ByChannel(*heights_db, own.masked[here], correction_db[here])
         look_at = self.looked_at(here)
         frames = detect_frames(energy, valid, self._thresholds, part.detector, by_channel, look_at)
         for time_ns, runs in zip(times_ns, frames, strict=True):

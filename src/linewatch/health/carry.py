@@ -44,6 +44,7 @@ def carried(
         repaired_ns=dict(state.repaired_ns),
         assigned=dict(state.assigned),
         hushed=dict(state.hushed),
+        corrections={name: each for name, each in state.corrections.items() if not _is_elsewhere(before, after, name)},
         sights={name: sight for name, sight in state.sights.items() if after.has_sensor(name)},
     )
     records: list[Record] = []

@@ -1,7 +1,8 @@
-"""Mutes: a person takes a sensor, or channels of it, out of all decisions for a while; it costs coverage at once.
+"""Mutes and masks: a person takes a sensor, or channels of it, out of all decisions for a while, at once unwatched.
 
-A mute is an outage of the cause `masked` whose end is known. It ends by itself, or by `unmute`. What it hides is
-counted, told once a minute and when it ends, and stands in the record all the same.
+Either is an outage of the cause `masked` whose end is known: minutes for a mute, days for a mask. It ends by itself, or
+by `unmute` and `unmask`. What it hides is counted, told once a minute and when it ends, and stands in the record all
+the same. What is never to be watched belongs into the settings, not here.
 """
 
 from typing import Final
@@ -14,16 +15,24 @@ from linewatch.records import Detections, Health, OperatorAct, Outage, Tick
 from linewatch.records.masking import masked_rows
 from linewatch.site.model import Site
 
-MOVES: Final = ("mute", "unmute")
-"""Acts on the site; values `sensor`, with `minutes` and, for a part of a cable, `first_channel` and `last_channel`."""
+MOVES: Final = ("mute", "unmute", "mask", "unmask")
+"""Acts on the site; values `sensor`, with `minutes` (of a mask `days`) and, for a part of a cable, `first_channel` and
+`last_channel`."""
 MUTERS: Final = ("operator", "maintainer")
-"""Roles that may do so."""
+"""Roles that may mute."""
+MASKERS: Final = ("supervisor", "maintainer")
+"""Roles that may mask."""
 MOST_MINUTES: Final = 240
 """Longest time for which somebody may mute at once."""
+MOST_DAYS: Final = 30
+"""Longest time for which somebody may mask at once."""
 MUTE: Final = "/mute/"
 """Middle of the name under which a mute is kept among the open outages."""
+MASK: Final = "/mask/"
+"""Likewise of a mask."""
 TELL_NS: Final = 60_000_000_000
 _NS_PER_MINUTE: Final = 60_000_000_000
+_MINUTES_PER_DAY: Final = 1_440
 
 
 class Hushed(msgspec.Struct, frozen=True):
@@ -38,6 +47,7 @@ class Hushed(msgspec.Struct, frozen=True):
 class _Asked(msgspec.Struct, frozen=True):
     sensor: str
     minutes: int = 0
+    days: int = 0
     first_channel: int | None = None
     last_channel: int | None = None
 
@@ -45,13 +55,16 @@ class _Asked(msgspec.Struct, frozen=True):
 def about_mute(act: OperatorAct) -> str:
     """What the mute of an act that was not refused is kept under."""
     asked = msgspec.convert(dict(act.values), _Asked, strict=False)
-    return f"{asked.sensor}{MUTE}{asked.first_channel}-{asked.last_channel}"
+    middle = MASK if act.move in ("mask", "unmask") else MUTE
+    return f"{asked.sensor}{middle}{asked.first_channel}-{asked.last_channel}"
 
 
 def mute_refusal(site: Site, act: OperatorAct, open_names: frozenset[str]) -> str:
     """Why an act is refused; empty where it is carried out. `open_names` are those of the outages that are open."""
-    if act.role not in MUTERS:
-        return f"role {act.role}; allowed: {', '.join(MUTERS)}"
+    masks = act.move in ("mask", "unmask")
+    roles, done = (MASKERS, "masked") if masks else (MUTERS, "muted")
+    if act.role not in roles:
+        return f"role {act.role}; allowed: {', '.join(roles)}"
     try:
         asked = msgspec.convert(dict(act.values), _Asked, strict=False)
     except msgspec.ValidationError as error:
@@ -60,21 +73,23 @@ def mute_refusal(site: Site, act: OperatorAct, open_names: frozenset[str]) -> st
         return f"there is no sensor {asked.sensor!r}"
     if not act.reason.strip():
         return "no reason; it is needed"
-    if act.move == "unmute":
-        return "" if about_mute(act) in open_names else f"{asked.sensor} is not muted there"
-    if not 1 <= asked.minutes <= MOST_MINUTES:
-        return f"minutes: found {asked.minutes}; allowed: 1 to {MOST_MINUTES}"
+    if act.move in ("unmute", "unmask"):
+        return "" if about_mute(act) in open_names else f"{asked.sensor} is not {done} there"
+    length, found, most = ("days", asked.days, MOST_DAYS) if masks else ("minutes", asked.minutes, MOST_MINUTES)
+    if not 1 <= found <= most:
+        return f"{length}: found {found}; allowed: 1 to {most}"
     if about_mute(act) in open_names:
-        return f"{asked.sensor} is muted already; allowed: to unmute it first"
-    return _channel_problem(site.sensor(asked.sensor).channels or 1, asked)
+        return f"{asked.sensor} is {done} already; allowed: to un{act.move} it first"
+    channels = site.sensor(asked.sensor).channels or 1
+    return channel_problem(asked.sensor, channels, asked.first_channel, asked.last_channel)
 
 
-def _channel_problem(channels: int, asked: _Asked) -> str:
-    first, last = asked.first_channel, asked.last_channel
+def channel_problem(sensor: str, channels: int, first: int | None, last: int | None) -> str:
+    """What is wrong with channels that somebody names; empty where nothing is."""
     if first is None and last is None:
         return ""
     if channels < 2:
-        return f"channels: {asked.sensor} has but one; allowed: the whole sensor"
+        return f"channels: {sensor} has but one; allowed: the whole sensor"
     if first is None or last is None or not 0 <= first <= last < channels:
         return f"channels: found {first} to {last}; allowed: both, from 0 to {channels - 1}"
     return ""
@@ -85,7 +100,9 @@ def muted(site: Site, act: OperatorAct, tick: Tick) -> tuple[Health, Outage]:
     asked = msgspec.convert(dict(act.values), _Asked, strict=False)
     sensor = site.sensor(asked.sensor)
     part = "" if asked.first_channel is None else f" channels {asked.first_channel} to {asked.last_channel}"
-    text = f"{sensor.id}{part} muted for {asked.minutes} min by {act.role} at {act.seat}: {act.reason}"
+    done = f"masked for {asked.days} days" if act.move == "mask" else f"muted for {asked.minutes} min"
+    minutes = asked.days * _MINUTES_PER_DAY if act.move == "mask" else asked.minutes
+    text = f"{sensor.id}{part} {done} by {act.role} at {act.seat}: {act.reason}"
     health = Health(
         sensor.line,
         sensor.id,
@@ -93,7 +110,7 @@ def muted(site: Site, act: OperatorAct, tick: Tick) -> tuple[Health, Outage]:
         "masked",
         "failed",
         text,
-        until_ns=tick.time_ns + asked.minutes * _NS_PER_MINUTE,
+        until_ns=tick.time_ns + minutes * _NS_PER_MINUTE,
         first_channel=asked.first_channel,
         last_channel=asked.last_channel,
     )

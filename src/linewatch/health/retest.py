@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from linewatch.health import mute
+from linewatch.health import mute, thresholds
 from linewatch.records import OperatorAct, Outage, Record, WalkTest, quantise
 
 MOVES: Final = ("waive_retest", "assign_repair", "walk_test")
@@ -27,7 +27,7 @@ class Assigned(msgspec.Struct, frozen=True):
 
 def is_health_act(act: OperatorAct) -> bool:
     """Whether this act is for the health step, not for an incident."""
-    return act.move in (*MOVES, *mute.MOVES) and not act.incident
+    return act.move in (*MOVES, *mute.MOVES, thresholds.MOVE) and not act.incident
 
 
 def for_health_alone(record: Record) -> bool:

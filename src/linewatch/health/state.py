@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from linewatch.health.mute import Hushed
 from linewatch.health.retest import Assigned
 from linewatch.health.skew import Lags, SkewSettings
+from linewatch.health.thresholds import Corrections
 from linewatch.health.unexplained import Noise, UnexplainedSettings
 from linewatch.records import Outage, Record, WalkTest, Weather
 
@@ -72,6 +73,8 @@ class HealthState(msgspec.Struct):
     """Stretches on which noise stands over its usual level."""
     hushed: dict[str, Hushed] = msgspec.field(default_factory=dict)
     """By name of an open mute: what it has hidden."""
+    corrections: Corrections = msgspec.field(default_factory=dict)
+    """By sensor: corrections of its threshold."""
 
 
 def closed(state: HealthState, about: str, end_ns: int) -> list[Record]:

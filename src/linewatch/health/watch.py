@@ -7,7 +7,7 @@ cameras that one light blinds. It keeps its id while it grows, and ends when all
 import msgspec
 import numpy as np
 
-from linewatch.health import mute
+from linewatch.health import mute, thresholds
 from linewatch.health.blinding import LightWatch
 from linewatch.health.outages import LIGHT, VIEW, about_of, left_of, narrowed, outage_of
 from linewatch.health.retest import assigned_of, is_health_act, proven, refusal_of, test_of
@@ -57,6 +57,7 @@ class HealthStep:
             weather=dict(state.weather),
             noises=state.noises,
             hushed=dict(state.hushed),
+            corrections=dict(state.corrections),
         )
         # Acts go first: what they mute is hidden from the trackers in the same tick, and counted as such.
         out: list[Record] = [
@@ -206,7 +207,7 @@ class HealthStep:
                 continue
             if about.startswith("light/"):
                 state.back_ns.setdefault(about, {})[health.sensor] = end_ns
-            elif outage.cause != "silent" and len(outage.sensors) == 1 and HINT not in about:
+            elif outage.cause != "silent" and len(outage.sensors) == 1 and not _stands(about):
                 out += self._over(state, about, end_ns)
         return out
 
@@ -271,6 +272,8 @@ class HealthStep:
     def _act(self, state: HealthState, act: OperatorAct, tick: Tick) -> list[Record]:
         if act.move in mute.MOVES:
             return self._mute(state, act, tick)
+        if act.move == thresholds.MOVE:
+            return self._correct(state, act, tick)
         by_id = {outage.id: outage for outage in state.open.values()}
         if why_not := refusal_of(act, by_id):
             text = f"act {act.move} by {act.role} at {act.seat}: {why_not}"
@@ -297,7 +300,7 @@ class HealthStep:
             text = f"act {act.move} by {act.role} at {act.seat}: {why_not}"
             return [Health(self.site.lines[0].id, "", tick.time_ns, "refused", "note", text)]
         about = mute.about_mute(act)
-        if act.move == "unmute":
+        if act.move in ("unmute", "unmask"):
             # It is closed with the others that end at this tick, after what it hid has been told.
             state.open[about] = msgspec.structs.replace(state.open[about], end_ns=tick.time_ns)
             return []
@@ -305,6 +308,21 @@ class HealthStep:
         state.open[about] = msgspec.structs.replace(outage, end_ns=health.until_ns)
         state.hushed[about] = mute.Hushed(0, tick.time_ns)
         return [health, outage]
+
+    def _correct(self, state: HealthState, act: OperatorAct, tick: Tick) -> list[Record]:
+        """Raise or lower a threshold, or set it back."""
+        number = self._number.get(dict(act.values).get("sensor", ""))
+        streams = number is not None and bool(state.streams[number])
+        why_not = thresholds.correction_refusal(self.site, act, state.corrections, tick, streams=streams)
+        if why_not:
+            text = f"act {act.move} by {act.role} at {act.seat}: {why_not}"
+            return [Health(self.site.lines[0].id, "", tick.time_ns, "refused", "note", text)]
+        return thresholds.corrected(self.site, act, tick, state.corrections, state.open)
+
+
+def _stands(about: str) -> bool:
+    """Whether an outage goes on though its sensor says that all is well: what hangs on noise, or on a person's word."""
+    return HINT in about or thresholds.THRESHOLD in about
 
 
 def _concerns(health: Health, outage: Outage) -> bool:

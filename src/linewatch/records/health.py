@@ -26,6 +26,7 @@ Condition = Literal[
     "noisy_channel",
     "raised_floor",
     "masked",
+    "corrected_threshold",
     "suppressed",
     "saturated",
     "drifting",

@@ -31,6 +31,7 @@ MARGIN_PER_DECADE: Final = 0.2  # see `probability`
 # square, 0.43 at most). People drew the boxes, and whoever shakes a fence need not stand in their middle: hence more.
 CENTRE_SIGMA_WIDTHS: Final = 0.35
 TINY: Final = 1e-30  # squared sample units; smaller energies are the rounding of a dead channel
+LEAST_CORRECTED_DB: Final = 3.0  # a threshold that people have lowered stands at least so far over the floor
 DB_PER_NEPER: Final = 10.0 / np.log(10.0)  # of power; the natural logarithm is twice as fast as the decimal one
 NO_RUNS: Final = Runs(*np.empty((3, 0), np.int64))
 
@@ -122,6 +123,8 @@ class ByChannel:
     """Least height over a channel's own floor."""
     masked: NDArray[np.bool_]
     """Channels that raise nothing, and that no run reaches over."""
+    correction_db: NDArray[np.float64]
+    """What people have added to the height over either floor; never below `LEAST_CORRECTED_DB` in the end."""
 
 
 def everywhere(settings: EnergyDetectorSettings, n_channels: int) -> ByChannel:
@@ -130,6 +133,7 @@ def everywhere(settings: EnergyDetectorSettings, n_channels: int) -> ByChannel:
         np.full(n_channels, settings.min_excess_db),
         np.full(n_channels, settings.own_min_excess_db),
         np.zeros(n_channels, np.bool_),
+        np.zeros(n_channels),
     )
 
 
@@ -233,7 +237,7 @@ def _detect_frame(
     live, watched, over, alone, masked = _compare(
         level_db, valid, across_db, spread_db, own_db, own_spread_db, common_db > 0.0,
         by_channel.min_excess_db, settings.spreads, by_channel.own_min_excess_db, settings.own_spreads,
-        by_channel.masked, excess_db, threshold_db, disturbed,
+        by_channel.masked, by_channel.correction_db, excess_db, threshold_db, disturbed,
     )  # fmt: skip
     _remember(energy, valid, np.exp(-1.0 / settings.memory_frames), state.held_power, state.held_weight)
     hushed = over > settings.common_share * live and alone < live
@@ -296,7 +300,7 @@ def _mean_floor(across_db: Any, valid: Any) -> float:
 def _compare(
     level_db: Any, valid: Any, across_db: Any, spread_db: Any, own_db: Any, own_spread_db: Any, common: Any,
     min_excess_db: Any, spreads: Any, own_min_excess_db: Any, own_spreads: Any,
-    masked: Any, excess_db: Any, threshold_db: Any, disturbed: Any,
+    masked: Any, correction_db: Any, excess_db: Any, threshold_db: Any, disturbed: Any,
 ) -> tuple[int, int, int, int, int]:  # fmt: skip
     """Compare levels with floors; return channels alive, with a floor, over it, without neighbours, and masked over it.
 
@@ -312,6 +316,8 @@ def _compare(
         else:
             floor_db = across_db[c]
             threshold_db[c] = np.nan if lone else max(min_excess_db[c], spreads * spread_db[c])
+        if correction_db[c] != 0.0 and not np.isnan(threshold_db[c]):
+            threshold_db[c] = max(threshold_db[c] + correction_db[c], LEAST_CORRECTED_DB)
         excess_db[c] = level_db[c] - floor_db if valid[c] else np.nan
         disturbed[c] = excess_db[c] > threshold_db[c]  # false for NaN
         if masked[c]:

@@ -33,7 +33,7 @@ def tick(seconds: float) -> Tick:
 
 
 def act(move: str = "mute", role: str = "operator", reason: str = "loose panel", **values: object) -> OperatorAct:
-    pairs = {"sensor": "f1", **({"minutes": 2} if move == "mute" else {}), **values}
+    pairs = {"sensor": "f1", **({"minutes": 2} if move == "mute" else {"days": 2} if move == "mask" else {}), **values}
     return OperatorAct("", move, role, "seat 1", T0_NS, reason, tuple(sorted((k, str(v)) for k, v in pairs.items())))
 
 
@@ -136,6 +136,18 @@ def test_a_mute_stands_until_its_end_whatever_the_sensor_says_of_itself() -> Non
     assert len(outages(run((0.0, (act(),)), (1.0, (recovered,)), (2.0, ())))) == 1
 
 
+def test_a_mask_holds_for_days_is_told_and_is_lifted_apart_from_a_mute_of_the_same_channels() -> None:
+    records = run(
+        (0.0, (act("mask", "supervisor"),)),
+        (1.0, (act(),)),
+        (2.0, (act("unmask", "maintainer", "new panel"),)),
+        (3.0, ()),
+    )
+    finding = told(records, "masked")[0]
+    assert finding.until_ns == T0_NS + 2 * 86_400 * S and "masked for 2 days by supervisor at seat 1" in finding.text
+    assert [(o.start_ns - T0_NS, o.end_ns) for o in outages(records)] == [(0, None), (S, None), (0, T0_NS + 2 * S)]
+
+
 @pytest.mark.parametrize(
     ("refused", "words"),
     [
@@ -149,6 +161,9 @@ def test_a_mute_stands_until_its_end_whatever_the_sensor_says_of_itself() -> Non
         (act(first_channel=3, last_channel=600), "allowed: both, from 0 to 599"),
         (act(sensor="c1", first_channel=0, last_channel=0), "allowed: the whole sensor"),
         (act("unmute"), "is not muted there"),
+        (act("mask"), "allowed: supervisor, maintainer"),
+        (act("mask", "supervisor", days=31), "days: found 31; allowed: 1 to 30"),
+        (act("unmask", "supervisor"), "is not masked there"),
     ],
 )
 def test_a_mute_that_makes_no_sense_is_refused_with_the_reason(refused: OperatorAct, words: str) -> None:
