@@ -12,6 +12,7 @@ from linewatch.console.picture import NS_PER_MS, Picture
 from linewatch.console.problem import Problem
 from linewatch.console.scope import MOST, MOST_EACH, Looking
 from linewatch.console_ports import Seen
+from linewatch.records import Health, Outage
 from linewatch.site.sensor import Sensor
 
 
@@ -48,6 +49,7 @@ def _shape(call: Call, sensor: Sensor, seen: Seen) -> ScopeShape:
     picture = live.picture
     marks, life = live.scopes.gathered(sensor.id, query.after_ms)
     from_m, to_m = _stretch(sensor, query.channel)
+    corrections = [c for c in picture.corrections_of(sensor.id) if _holds(c, query.channel)]
     heard_ns = picture.heard_ns.get(sensor.id)
     return ScopeShape(
         sensor=sensor.id,
@@ -69,6 +71,7 @@ def _shape(call: Call, sensor: Sensor, seen: Seen) -> ScopeShape:
         detections=[m for m in marks if not sensor.is_span or (m.from_m <= to_m and m.to_m >= from_m)],
         life=life,
         matters=_matters(picture, sensor, query.channel),
+        correction_db=max((c.rise_db or 0.0 for c in corrections), default=0.0),
     )
 
 
@@ -82,16 +85,19 @@ def _stretch(sensor: Sensor, channel: int) -> tuple[float, float]:
     return min(ends), max(ends)
 
 
+def _holds(matter: Outage | Health, channel: int) -> bool:
+    """Whether something concerns a channel of its sensor."""
+    first, last = matter.first_channel, matter.last_channel
+    return first is None or last is None or first <= channel <= last
+
+
 def _matters(picture: Picture, sensor: Sensor, channel: int) -> list[ScopeMatter]:
     """What takes from this channel now: masks, mutes, raised floors, faults."""
-    found = []
-    for outage in sorted(picture.outages.values(), key=lambda o: (o.start_ns, o.id)):
-        whole = outage.first_channel is None or outage.last_channel is None
-        if sensor.id in outage.sensors and (whole or outage.first_channel <= channel <= outage.last_channel):  # type: ignore[operator]  # whole
-            found.append(
-                ScopeMatter(outage.cause, outage.reason, outage.start_ns // NS_PER_MS, outage.remaining_fraction)
-            )
-    return found
+    here = [each for each in picture.outages.values() if sensor.id in each.sensors and _holds(each, channel)]
+    return [
+        ScopeMatter(each.cause, each.reason, each.start_ns // NS_PER_MS, each.remaining_fraction)
+        for each in sorted(here, key=lambda o: (o.start_ns, o.id))
+    ]
 
 
 ENDPOINTS: Final = (

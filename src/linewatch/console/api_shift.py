@@ -6,7 +6,7 @@ import msgspec
 
 from linewatch.console.acting import act
 from linewatch.console.endpoint import ACTING, SEATED, Call, Endpoint
-from linewatch.console.incident_view import incident_shape, mute_shapes, outage_shape
+from linewatch.console.incident_view import correction_shapes, incident_shape, mute_shapes, outage_shape
 from linewatch.console.picture import NS_PER_MS, Picture
 from linewatch.console.seats import INTERRUPTION_NS, Seating, seating_of
 from linewatch.console.shapes import ActDone, LoadShape, NoteShape, SeatShape, ShiftShape
@@ -63,6 +63,7 @@ async def shift(call: Call) -> ShiftShape:
         shelved=[shape for shape in shapes if shape.state == "shelved"],
         outages=[outage_shape(outage) for outage in picture.outages.values()],
         mutes=mute_shapes(picture),
+        corrections=correction_shapes(picture),
         notes=_notes(picture),
         load=_load(picture, seats, now_ns),
     )

@@ -8,7 +8,7 @@ import msgspec
 from linewatch.console.acting import act
 from linewatch.console.endpoint import SEATED, Call, Endpoint
 from linewatch.console.frames import lonlat
-from linewatch.console.incident_view import mute_shapes, outage_shape
+from linewatch.console.incident_view import correction_shapes, mute_shapes, outage_shape
 from linewatch.console.picture import NS_PER_MS, Picture
 from linewatch.console.problem import Problem
 from linewatch.console.shapes import (
@@ -148,6 +148,7 @@ async def health(call: Call) -> HealthShape:
         sources=services.live.state().sources,
         repair=[] if services.repairs is None else services.repairs(*found, live.now_ns()),
         mutes=mute_shapes(picture),
+        corrections=correction_shapes(picture),
     )
 
 

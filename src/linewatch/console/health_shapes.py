@@ -17,6 +17,22 @@ class MuteShape(msgspec.Struct, frozen=True):
     why: str
     since_ms: int
     until_ms: int
+    mask: bool
+    """Whether it is for days: a mask."""
+
+
+class CorrectionShape(msgspec.Struct, frozen=True):
+    """A threshold that somebody has corrected, until it is taken back: above 0 dB it hears less."""
+
+    sensor: str
+    line: str
+    from_m: float
+    to_m: float
+    first_channel: int | None
+    last_channel: int | None
+    correction_db: float
+    why: str
+    since_ms: int
 
 
 class RepairShape(msgspec.Struct, frozen=True):
@@ -98,3 +114,4 @@ class ScopeShape(msgspec.Struct, frozen=True):
     detections: list[MarkShape]
     life: list[LifeShape]
     matters: list[ScopeMatter]
+    correction_db: float

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from linewatch.console.frames import lonlat
-from linewatch.console.health_shapes import MuteShape
+from linewatch.console.health_shapes import CorrectionShape, MuteShape
 from linewatch.console.picture import NS_PER_MS, Kept, Picture
 from linewatch.console.shapes import (
     CameraShape,
@@ -20,6 +20,8 @@ from linewatch.site.explain import MetreView
 
 EXPECTED_PD: Final = 0.5
 """A sensor that would notice more than every second person walking here should have seen something."""
+MUTED_NS: Final = 4 * 3_600_000_000_000
+"""Longest mute; what holds for longer is a mask."""
 _SAME: Final = (
     *("id", "line", "section", "kind", "kind_probability", "mover", "act", "concern", "priority", "state", "reason"),
     *("place", "chainage_m", "chainage_sigma_m", "from_m", "to_m", "count_low", "count_high", "assessment"),
@@ -100,9 +102,34 @@ def mute_shapes(picture: Picture) -> list[MuteShape]:
             why=outage.reason,
             since_ms=outage.start_ns // NS_PER_MS,
             until_ms=until_ns // NS_PER_MS,
+            mask=until_ns - outage.start_ns > MUTED_NS,
         )
         for outage, until_ns in picture.mutes()
     ]
+
+
+def correction_shapes(picture: Picture) -> list[CorrectionShape]:
+    """Corrections of thresholds in force, as pages show them."""
+    out = []
+    for each in picture.corrections_of():
+        if not picture.site.has_sensor(each.sensor):
+            continue
+        sensor = picture.site.sensor(each.sensor)
+        from_m, to_m = sensor.extent_m()
+        if sensor.is_span and each.first_channel is not None and each.last_channel is not None:
+            edges_m = sensor.channel_edges_m()
+            last = len(edges_m) - 1
+            ends = float(edges_m[min(each.first_channel, last)]), float(edges_m[min(each.last_channel + 1, last)])
+            from_m, to_m = min(ends), max(ends)
+        out.append(
+            CorrectionShape(
+                *(each.sensor, each.line, from_m, to_m, each.first_channel, each.last_channel),
+                correction_db=each.rise_db or 0.0,
+                why=each.text,
+                since_ms=each.time_ns // NS_PER_MS,
+            )
+        )
+    return out
 
 
 def checklist(incident: Incident) -> list[str]:

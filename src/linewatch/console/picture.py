@@ -107,6 +107,7 @@ class Picture:
         self.heard_ns: dict[str, int] = {}
         self.findings: dict[str, Health] = {}
         self.masks: dict[str, Health] = {}
+        self.corrections: dict[str, Health] = {}
         self.repair_acts: dict[str, OperatorAct] = {}
         self.interrupted_at: deque[tuple[int, str, str]] = deque(maxlen=5000)
         self._by_sensor: dict[str, set[str]] = {}
@@ -148,6 +149,11 @@ class Picture:
                 if mine and same == (outage.start_ns, outage.first_channel, outage.last_channel) and mask.until_ns:
                     out.append((outage, mask.until_ns))
         return out
+
+    def corrections_of(self, sensor: str = "") -> list[Health]:
+        """Corrections of thresholds in force, of one sensor or of all, by sensor and channel."""
+        found = [each for each in self.corrections.values() if sensor in ("", each.sensor)]
+        return sorted(found, key=lambda each: (each.sensor, each.first_channel or 0, each.last_channel or 0))
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
@@ -194,6 +200,12 @@ class Picture:
             case Health() if record.condition == "masked" and record.until_ns is not None:
                 # What a person said of a sensor: no sign of life of it.
                 self.masks[f"{record.sensor}/{record.first_channel}-{record.last_channel}"] = record
+            case Health() if "corrected_threshold" in (record.condition, record.ends):
+                about = f"{record.sensor}/{record.first_channel}-{record.last_channel}"
+                if record.ends is None:
+                    self.corrections[about] = record
+                else:
+                    self.corrections.pop(about, None)
             case Health() if record.sensor:
                 self.findings[record.sensor] = record
                 self._heard(record.sensor, record.time_ns, changes)

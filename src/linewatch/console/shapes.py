@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from linewatch.console.health_shapes import MuteShape, RepairShape
+from linewatch.console.health_shapes import CorrectionShape, MuteShape, RepairShape
 from linewatch.records.incident import IncidentState, Standing
 from linewatch.records.vocabulary import Act, Assessment, Concern, Hazard, Kind, Mover, Outcome, Role
 
@@ -288,6 +288,7 @@ class HealthShape(msgspec.Struct, frozen=True):
     sources: list[dict[str, Any]]
     repair: list[RepairShape]
     mutes: list[MuteShape]
+    corrections: list[CorrectionShape]
 
 
 class SeatShape(msgspec.Struct, frozen=True):
@@ -324,6 +325,7 @@ class ShiftShape(msgspec.Struct, frozen=True):
     shelved: list[IncidentShape]
     outages: list[OutageShape]
     mutes: list[MuteShape]
+    corrections: list[CorrectionShape]
     notes: list[NoteShape]
     load: list[LoadShape]
 
