@@ -17,10 +17,11 @@ from linewatch.site.sensor import Sensor
 
 
 class ScopeQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which channel, and after which time: what came before is known already."""
+    """Which channel; `after_ms` and `after` say what is known already: frames by their time, all else by `cursor`."""
 
     channel: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     after_ms: Annotated[int, msgspec.Meta(ge=0, le=1 << 50)] = 0
+    after: Annotated[int, msgspec.Meta(ge=0, le=1 << 50)] = 0
 
 
 async def scope(call: Call) -> ScopeShape:
@@ -47,7 +48,7 @@ async def scope(call: Call) -> ScopeShape:
 def _shape(call: Call, sensor: Sensor, seen: Seen) -> ScopeShape:
     live, query = call.services.live, call.query
     picture = live.picture
-    marks, life = live.scopes.gathered(sensor.id, query.after_ms)
+    gathered = live.scopes.gathered(sensor.id, query.after)
     from_m, to_m = _stretch(sensor, query.channel)
     corrections = [c for c in picture.corrections_of(sensor.id) if _holds(c, query.channel)]
     heard_ns = picture.heard_ns.get(sensor.id)
@@ -68,8 +69,9 @@ def _shape(call: Call, sensor: Sensor, seen: Seen) -> ScopeShape:
             for f in seen.frames
         ],
         # Of a cable only what lies over this channel; the others speak of the whole of their reach.
-        detections=[m for m in marks if not sensor.is_span or (m.from_m <= to_m and m.to_m >= from_m)],
-        life=life,
+        detections=[m for m in gathered.marks if not sensor.is_span or (m.from_m <= to_m and m.to_m >= from_m)],
+        life=gathered.life,
+        cursor=gathered.cursor,
         matters=_matters(picture, sensor, query.channel),
         correction_db=max((c.rise_db or 0.0 for c in corrections), default=0.0),
     )

@@ -113,5 +113,6 @@ class ScopeShape(msgspec.Struct, frozen=True):
     frames: list[ScopeFrame]
     detections: list[MarkShape]
     life: list[LifeShape]
+    cursor: int
     matters: list[ScopeMatter]
     correction_db: float

@@ -33,9 +33,29 @@ class Looking(NamedTuple):
     channel: int
 
 
-class _Gathered(NamedTuple):
-    marks: deque[MarkShape]
-    life: deque[LifeShape]
+class _Gathered:
+    """What came of one sensor, numbered from 1 in the order in which it came, which need not be that of its times."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.marks: deque[tuple[int, MarkShape]] = deque(maxlen=KEPT)
+        self.life: deque[tuple[int, LifeShape]] = deque(maxlen=KEPT)
+
+    def number(self) -> int:
+        """The next number."""
+        self.last += 1
+        return self.last
+
+
+class Gathered(NamedTuple):
+    """What came of a sensor."""
+
+    cursor: int
+    """Number of the last of it."""
+    marks: list[MarkShape]
+    """Detections, as they came."""
+    life: list[LifeShape]
+    """Signs of life and findings, as they came."""
 
 
 class Scopes:
@@ -54,13 +74,15 @@ class Scopes:
         if new and (mine >= MOST_EACH or len(self._asked_s) >= MOST):
             return None
         self._asked_s[looking] = now_s
-        self._gathered.setdefault(looking.sensor, _Gathered(deque(maxlen=KEPT), deque(maxlen=KEPT)))
+        self._gathered.setdefault(looking.sensor, _Gathered())
         return new
 
-    def gathered(self, sensor: str, after_ms: int) -> tuple[list[MarkShape], list[LifeShape]]:
-        """Detections and signs of life after a time, oldest first."""
+    def gathered(self, sensor: str, after: int) -> Gathered:
+        """What came after a cursor; all of it where that is of a scope that has been closed since."""
         found = self._gathered[sensor]
-        return [m for m in found.marks if m.time_ms > after_ms], [x for x in found.life if x.time_ms > after_ms]
+        after = after if after <= found.last else 0
+        marks = [mark for number, mark in found.marks if number > after]
+        return Gathered(found.last, marks, [life for number, life in found.life if number > after])
 
     def hear(self, reads: Iterable[Read]) -> None:
         """Go on by these entries."""
@@ -73,7 +95,8 @@ class Scopes:
                     self._detections(batch)
                 case Health() as health if health.sensor in self._gathered:
                     life = LifeShape(health.time_ns // NS_PER_MS, health.condition, health.text)
-                    self._gathered[health.sensor].life.append(life)
+                    here = self._gathered[health.sensor]
+                    here.life.append((here.number(), life))
                 case _:
                     pass
 
@@ -81,17 +104,17 @@ class Scopes:
         for number, sensor in enumerate(batch.sensors):
             if sensor not in self._gathered:
                 continue
+            here = self._gathered[sensor]
             for row in np.flatnonzero(batch.sensor_index == number)[-KEPT:].tolist():
-                self._gathered[sensor].marks.append(
-                    MarkShape(
-                        int(batch.time_ns[row]) // NS_PER_MS,
-                        chainage_m=round(float(batch.chainage_m[row]), 3),
-                        from_m=round(float(batch.from_m[row]), 3),
-                        to_m=round(float(batch.to_m[row]), 3),
-                        strength_db=round(float(batch.strength_db[row]), 2),
-                        probability=round(float(batch.probability[row]), 4),
-                    )
+                mark = MarkShape(
+                    int(batch.time_ns[row]) // NS_PER_MS,
+                    chainage_m=round(float(batch.chainage_m[row]), 3),
+                    from_m=round(float(batch.from_m[row]), 3),
+                    to_m=round(float(batch.to_m[row]), 3),
+                    strength_db=round(float(batch.strength_db[row]), 2),
+                    probability=round(float(batch.probability[row]), 4),
                 )
+                here.marks.append((here.number(), mark))
 
     def _close_idle(self, now_s: float) -> None:
         self._asked_s = {key: asked_s for key, asked_s in self._asked_s.items() if now_s - asked_s <= LEASE_S}

@@ -32,10 +32,14 @@ def test_only_what_concerns_a_sensor_that_is_looked_at_is_gathered() -> None:
     assert scopes.look(Looking("watch1", "f1", 3)) is True
     alive = Health("main", "f1", T0_NS, "heartbeat", "ok", "alive")
     scopes.hear(reads(felt(20.0), felt(30.0, "f2"), alive))
-    marks, life = scopes.gathered("f1", 0)
-    assert [(m.chainage_m, m.strength_db) for m in marks] == [(20.0, 12.0)]
-    assert [each.what for each in life] == ["heartbeat"]
-    assert scopes.gathered("f1", T0_NS // 1_000_000) == ([], [])
+    found = scopes.gathered("f1", 0)
+    assert [(m.chainage_m, m.strength_db) for m in found.marks] == [(20.0, 12.0)]
+    assert [each.what for each in found.life] == ["heartbeat"]
+    assert scopes.gathered("f1", found.cursor) == (2, [], [])
+    # What comes late has an earlier time, and is shown all the same.
+    scopes.hear(reads(felt(25.0)))
+    assert [m.chainage_m for m in scopes.gathered("f1", found.cursor).marks] == [25.0]
+    assert len(scopes.gathered("f1", 99).marks) == 2
 
 
 def test_a_scope_is_open_while_somebody_asks_and_one_person_has_but_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
