@@ -16,7 +16,6 @@ import contextlib
 import itertools
 import os
 import signal
-import statistics
 import sys
 import tempfile
 import threading
@@ -27,24 +26,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 
+from benchmarks.cluster_pace import BATCHES_PER_S, latency, pace
 from benchmarks.reporting import Figures, answer
-from linewatch.app.cluster.plan import Plan, decided_folder, plan_of, write_plan
-from linewatch.app.cluster.site_run import InputLog, Shipping, replay_on_cluster
+from linewatch.app.cluster.plan import Plan, plan_of, write_plan
+from linewatch.app.cluster.site_run import replay_on_cluster
 from linewatch.app.cluster.standalone import Standalone, children, versions_in
-from linewatch.app.cluster.tick_log import TickLogReader
-from linewatch.app.replay import replay, span
-from linewatch.app.run import Runner
+from linewatch.app.replay import replay
 from linewatch.app.settings import settings_of
 from linewatch.ports import Recording
-from linewatch.records import Detections
 from linewatch.simulate import SimulatedSource, read_scene, shortened
 from linewatch.site.load import load_site
 from linewatch.store import open_store
 
 SITE: Final = "reference"
-BATCHES_PER_S: Final = 320.0
 S: Final = 1_000_000_000
 
 
@@ -234,104 +229,6 @@ def killed(bench: Bench, opened: Callable[[], list[Recording]], alone: Path, pla
     }
 
 
-# --- pace -----------------------------------------------------------------------------------------------------------
-
-
-class WarmClock:
-    """A clock that stands still until the first decision: what waits while workers start is no delay of an alarm."""
-
-    def __init__(self) -> None:
-        self._still_ns: int | None = time.time_ns()
-        self._lost_ns = 0
-
-    def begin(self) -> None:
-        """Let it go."""
-        if self._still_ns is not None:
-            self._lost_ns, self._still_ns = time.time_ns() - self._still_ns, None
-
-    def now_ns(self) -> int:
-        """The time, less what was lost while it stood still."""
-        return time.time_ns() - self._lost_ns if self._still_ns is None else self._still_ns
-
-    def wait_until_ns(self, time_ns: int) -> None:
-        """Wait for so long as lies between."""
-        time.sleep(max(time_ns - self.now_ns(), 0) / 1e9)
-
-
-def latency(bench: Bench, opened: Callable[[], list[Recording]], workers: int = 1) -> Figures:
-    """Time from shipping a tick to its decision, at so many batches of sections in a second."""
-    label = "latency"
-    run, plan = bench.run(label)
-    cluster, _ = bench.cluster(label, run, workers, workers)
-    seen: list[float] = []
-    clock = WarmClock()
-    sections = len(plan.shares)
-    speed = BATCHES_PER_S * plan.period_ns / S / sections
-    try:
-        replay_on_cluster(
-            run,
-            plan,
-            bench.site,
-            bench.settings,
-            opened,
-            out=bench.folder / f"{label}-store",
-            speed=speed,
-            clock=clock,
-            on_decided=lambda _, sent, heard: (clock.begin(), seen.append((heard - sent) / 1e6))[1],
-        )
-    finally:
-        cluster.stop()
-    settled = seen[len(seen) // 3 :]
-    return {
-        "alarm_p50_ms": round(statistics.median(settled), 1),
-        "alarm_p99_ms": round(float(np.percentile(settled, 99)), 1),
-    }
-
-
-def ship_all(bench: Bench, run: Path, plan: Plan, recordings: list[Recording]) -> tuple[int, int, int]:
-    """Ship all of it; first and last tick, and how many detections."""
-    log = InputLog(run, plan)
-    count = 0
-
-    def counted(record: object) -> None:
-        nonlocal count
-        count += len(record) if isinstance(record, Detections) else 0
-
-    runner = Runner(bench.site, Shipping(bench.site, bench.settings, log), recordings, None, counted)
-    first, last = span(recordings, runner, bench.settings, None)
-    for index in range(first, last + 1):
-        runner.advance(index)
-    log.close()
-    return first, last, count
-
-
-def throughput(bench: Bench, opened: Callable[[], list[Recording]], workers: int) -> Figures:
-    """Detections a second over inputs that are all there, once the workers are warm."""
-    label = f"pace-{workers}"
-    run, plan = bench.run(label)
-    first, last, count = ship_all(bench, run, plan, opened())
-    cluster, job = bench.cluster(label, run, workers, workers)
-    log = TickLogReader(decided_folder(run))
-    warm = first + (last - first) // 4
-    begun = ended = 0.0
-    index, give_up = first, time.monotonic() + 240
-    try:
-        while index <= last:
-            if log.get(index) is None:
-                if time.monotonic() > give_up:
-                    raise TimeoutError(cluster.why(job))
-                time.sleep(0.005)
-                continue
-            if index == warm:
-                begun = time.perf_counter()
-            index += 1
-        ended = time.perf_counter()
-    finally:
-        cluster.stop()
-    share = (last - warm) / (last - first + 1)
-    return {"per_s": count * share / (ended - begun), "ticks_per_s": (last - warm) / (ended - begun)}
-
-
 def measure(args: argparse.Namespace) -> Figures:
     """All parts, or those that are asked for."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no cluster outlives this
@@ -349,15 +246,9 @@ def measure(args: argparse.Namespace) -> Figures:
         if "kills" in parts:
             figures |= killed(bench, opened, alone, args.kills.split(","))
         if "latency" in parts:
-            figures |= latency(bench, opened)
+            figures |= latency(bench, opened, bench.cluster, args.workers)
         if "pace" in parts:
-            one, two = (throughput(bench, opened, workers) for workers in (1, 2))
-            figures |= {
-                "detections_per_s": round(max(one["per_s"], two["per_s"])),
-                "efficiency_2": round(two["per_s"] / one["per_s"] / 2, 2),
-                "ticks_per_s_1": round(one["ticks_per_s"], 1),
-                "ticks_per_s_2": round(two["ticks_per_s"], 1),
-            }
+            figures |= pace(bench, opened, bench.cluster)
         return figures
 
 
@@ -368,6 +259,8 @@ def _more(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kills", default="py,tm,py,tm,jm,py,tm,py,tm,jm")
     parser.add_argument("--apart", type=float, default=15.0, help="seconds between two kills")
     parser.add_argument("--seconds", type=float, default=300.0, help="length of the scene")
+    parser.add_argument("--workers", type=int, default=1, help="of the latency part")
+    parser.add_argument("--batches", type=float, default=BATCHES_PER_S, help="of sections a second, latency part")
     parser.add_argument("--port", type=int, default=18081)
     parser.add_argument("--folder", default=None, help="where to work")
 

@@ -7,17 +7,30 @@ from typing import Any, Final
 import msgspec
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
-from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from linewatch.app.cluster.keys import key_of, run_key
 from linewatch.app.cluster.plan import Plan, checked_plan
-from linewatch.app.cluster.work import Desk, DeskState, Gate, GateState, SectionState, SectionWork, encode
+from linewatch.app.cluster.work import (
+    KEEP_TICKS,
+    NONE_YET,
+    Desk,
+    DeskState,
+    Gate,
+    GateState,
+    SectionState,
+    SectionWork,
+    Together,
+    encode,
+)
 from linewatch.app.pipeline import Pipeline
 
-_POLL_MS: Final = 10
+_POLL_MS: Final = 5
 """How often a gate looks for inputs."""
 _RETRY_MS: Final = 4
-"""How often a section looks for its neighbours."""
+"""How often sections look for neighbours in other processes."""
+_ALL: Final = 0
+"""Whose turn it is where all keys of a process have it together."""
 _LOST_MS: Final = 900
 """A turn that is so late does not come any more."""
 _BURST: Final = 16
@@ -57,38 +70,38 @@ def _key(ctx: Any) -> int:
 
 
 class _Turns:
-    """When each key of this process has its next turn.
+    """When whoever waits in this process has its next turn.
 
     A timer that has fired and is not worked off when a checkpoint is taken can be missing from it (seen with workers in
-    Python). So two more are set at whole seconds, which always lie in the checkpoint; while the chain of turns
-    goes on they are passed over, and where it broke, one of them takes it up.
+    Python). So every key that waits has two more at whole seconds, which always lie in the checkpoint; after a restart
+    they take up the chain of turns.
     """
 
     def __init__(self) -> None:
         self._due_ms: dict[int, int] = {}
+        self._stand_by_ms: dict[int, int] = {}
 
-    def set(self, ctx: Any, key: int, in_ms: int) -> None:
-        """The next turn of a key."""
+    def ask(self, ctx: Any, whose: int, in_ms: int) -> None:
+        """See to it that a turn comes; called in the name of the current key."""
         timers = ctx.timer_service()
         now_ms = timers.current_processing_time()
-        self._due_ms[key] = now_ms + in_ms
         second_ms = (now_ms // 1_000 + 1) * 1_000
-        for at_ms in (now_ms + in_ms, second_ms, second_ms + 1_000):
-            timers.register_processing_time_timer(at_ms)
+        key = _key(ctx)
+        if self._stand_by_ms.get(key) != second_ms:
+            self._stand_by_ms[key] = second_ms
+            timers.register_processing_time_timer(second_ms)
+            timers.register_processing_time_timer(second_ms + 1_000)
+        if self._due_ms.get(whose, 0) < now_ms - _LOST_MS:
+            self._due_ms[whose] = now_ms + in_ms
+            timers.register_processing_time_timer(now_ms + in_ms)
 
-    def is_due(self, ctx: Any, key: int, timestamp_ms: int) -> bool:
-        """Whether a timer is the key's turn, and not one of the two that only stand by."""
-        due_ms = self._due_ms.get(key)
-        return due_ms in {None, timestamp_ms} or self.is_lost(ctx, key)
-
-    def is_lost(self, ctx: Any, key: int) -> bool:
-        """Whether a key has no turn to come."""
-        due_ms = self._due_ms.get(key)
-        return due_ms is None or due_ms < ctx.timer_service().current_processing_time() - _LOST_MS
-
-    def drop(self, key: int) -> None:
-        """The key waits for nothing."""
-        self._due_ms.pop(key, None)
+    def is_due(self, ctx: Any, whose: int, timestamp_ms: int) -> bool:
+        """Whether a timer is the turn, or none will come; if so, it is over."""
+        due_ms = self._due_ms.get(whose, 0)
+        if due_ms not in {0, timestamp_ms} and due_ms >= ctx.timer_service().current_processing_time() - _LOST_MS:
+            return False
+        self._due_ms[whose] = 0
+        return True
 
 
 class Seeds(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no types
@@ -104,7 +117,7 @@ class Seeds(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no 
         """A seed: begin to look."""
         if self._state.value() is None:
             self._state.update(encode(_Kept(value, "", "", None)))
-            self._turns.set(ctx, _key(ctx), _POLL_MS)
+            self._turns.ask(ctx, _key(ctx), _POLL_MS)
         yield from ()
 
     def on_timer(self, timestamp: int, ctx: Any) -> Iterator[Any]:
@@ -124,8 +137,9 @@ class Seeds(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no 
             yield TO_DESK, Row(key, Row(run, str(part.tick.index), str(part.number), encode(part)))
             for (line, section), batch in batches.items():
                 yield Row(keys[line, section], Row(run, line, section, encode(batch)))
-        self._state.update(encode(_Kept(run, "", "", encode(gate.state()))))
-        self._turns.set(ctx, key, _POLL_MS if given is None else 1)
+        if gate.since >= KEEP_TICKS:
+            self._state.update(encode(_Kept(run, "", "", encode(gate.state()))))
+        self._turns.ask(ctx, key, _POLL_MS if given is None else 1)
 
     def _set_up(self) -> tuple[str, Gate, dict[tuple[str, str], int]]:
         kept = msgspec.msgpack.decode(self._state.value(), type=_Kept)
@@ -136,12 +150,14 @@ class Seeds(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no 
 
 
 class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no types
-    """Key: a section of a run."""
+    """Key: a section of a run. Those of one process have their turns together."""
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Nothing is known of any section yet."""
         self._state = runtime_context.get_state(ValueStateDescriptor("section", _BYTES))
-        self._works: dict[int, SectionWork] = {}
+        self._since = runtime_context.get_list_state(ListStateDescriptor("batches", _BYTES))
+        self._works: dict[int, tuple[str, str, SectionWork]] = {}
+        self._together: dict[str, Together] = {}
         self._turns = _Turns()
 
     def process_element(self, value: Any, ctx: Any) -> Iterator[Any]:
@@ -149,45 +165,58 @@ class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships 
         run, line, section, raw = value
         key = _key(ctx)
         if key not in self._works:
-            self._works[key] = self._set_up(run, line, section)
-        self._works[key].offer(bytes(raw))
-        yield from self._advance(key, run, line, section)
-        self._look_again(ctx, key, begin=True)
+            if self._state.value() is None:
+                self._state.update(encode(_Kept(run, line, section, None)))
+            self._set_up(key)
+        work = self._works[key][2]
+        if work.offer(bytes(raw)):
+            self._since.add(bytes(raw))
+        yield from self._advance(run, [work])
+        if work.since >= KEEP_TICKS:
+            self._keep(key)
+        if work.waits:
+            self._turns.ask(ctx, _ALL, _RETRY_MS)
 
     def on_timer(self, timestamp: int, ctx: Any) -> Iterator[Any]:
-        """Look again whether the neighbours have handed over."""
+        """Look again whether neighbours have handed over."""
         key = _key(ctx)
-        if not self._turns.is_due(ctx, key, timestamp):
-            return
-        kept = msgspec.msgpack.decode(self._state.value(), type=_Kept)
         if key not in self._works:
-            self._works[key] = self._set_up(kept.run, kept.line, kept.section)
-        yield from self._advance(key, kept.run, kept.line, kept.section)
-        self._look_again(ctx, key, begin=False)
-
-    def _look_again(self, ctx: Any, key: int, *, begin: bool) -> None:
-        if not self._works[key].waits:
-            self._turns.drop(key)
-        elif not begin or self._turns.is_lost(ctx, key):
-            self._turns.set(ctx, key, _RETRY_MS)
+            self._set_up(key)
+        elif not self._turns.is_due(ctx, _ALL, timestamp) and not self._works[key][2].waits:
+            return
+        for run, together in self._together.items():
+            yield from self._advance(run, together.waiting)
+        if any(together.waiting for together in self._together.values()):
+            self._turns.ask(ctx, _ALL, _RETRY_MS)
 
     def close(self) -> None:
         """Let go of files."""
-        for work in self._works.values():
+        for _, _, work in self._works.values():
             work.close()
 
-    def _advance(self, key: int, run: str, line: str, section: str) -> Iterator[Any]:
-        work = self._works[key]
-        for part in work.advance():
+    def _advance(self, run: str, works: list[SectionWork]) -> Iterator[Any]:
+        for part in self._together[run].advance(works):
             yield Row(run_key(run), Row(run, str(part.tick.index), str(part.number), encode(part)))
-        self._state.update(encode(_Kept(run, line, section, encode(work.state()))))
 
-    def _set_up(self, run: str, line: str, section: str) -> SectionWork:
-        plan, pipeline = _run(run)
-        raw = self._state.value()
-        kept = None if raw is None else msgspec.msgpack.decode(raw, type=_Kept).state
-        state = None if kept is None else msgspec.msgpack.decode(kept, type=SectionState)
-        return SectionWork(pipeline, Path(run), line, section, state, versions=plan.versions, durable=plan.durable)
+    def _keep(self, key: int) -> None:
+        run, line, work = self._works[key]
+        state = work.state()
+        waiting, state.waiting = state.waiting, ()
+        self._state.update(encode(_Kept(run, line, work.name, encode(state))))
+        self._since.update(list(waiting))
+
+    def _set_up(self, key: int) -> None:
+        kept = msgspec.msgpack.decode(self._state.value(), type=_Kept)
+        plan, pipeline = _run(kept.run)
+        state = SectionState(NONE_YET, None)
+        if kept.state is not None:
+            state = msgspec.msgpack.decode(kept.state, type=SectionState)
+        state.waiting = tuple(bytes(raw) for raw in self._since.get() or ())
+        work = SectionWork(
+            pipeline, Path(kept.run), kept.line, kept.section, state, versions=plan.versions, durable=plan.durable
+        )
+        self._works[key] = (kept.run, kept.line, work)
+        self._together.setdefault(kept.run, Together()).add(kept.line, work)
 
 
 class Desks(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no types
@@ -196,44 +225,34 @@ class Desks(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Nothing is known of any run yet."""
         self._state = runtime_context.get_state(ValueStateDescriptor("desk", _BYTES))
-        self._parts = runtime_context.get_map_state(MapStateDescriptor("parts", Types.LONG(), _BYTES))
-        self._desks: dict[int, tuple[Desk, int]] = {}
+        self._since = runtime_context.get_list_state(ListStateDescriptor("parts", _BYTES))
+        self._desks: dict[int, Desk] = {}
 
     def process_element(self, value: Any, ctx: Any) -> Iterator[Any]:
         """A part of a tick; with the last one, the decision on it goes to the log."""
-        run, tick, number, raw = value
+        run, _, _, raw = value
         key = _key(ctx)
         if key not in self._desks:
             self._desks[key] = self._set_up(run)
-        desk, parts = self._desks[key]
-        if int(tick) <= desk.done:
-            return
-        if not desk.offer(bytes(raw)):
-            self._parts.put(_place(int(tick), int(number), parts), bytes(raw))
-            return
+        desk = self._desks[key]
+        if desk.offer(bytes(raw)):
+            self._since.add(bytes(raw))
         for decided, _ in desk.advance():
-            for each in range(-1, parts - 1):
-                place = _place(decided.index, each, parts)
-                if self._parts.contains(place):
-                    self._parts.remove(place)
             yield Row(run, decided.index)
-        self._state.update(encode(desk.decided_state()))
+        if desk.since >= KEEP_TICKS:
+            state = desk.state()
+            waiting, state.waiting = state.waiting, ()
+            self._state.update(encode(state))
+            self._since.update(list(waiting))
 
     def close(self) -> None:
         """Let go of files."""
-        for desk, _ in self._desks.values():
+        for desk in self._desks.values():
             desk.close()
 
-    def _set_up(self, run: str) -> tuple[Desk, int]:
+    def _set_up(self, run: str) -> Desk:
         plan, pipeline = _run(run)
         raw = self._state.value()
-        state = DeskState(-1, None, {}) if raw is None else msgspec.msgpack.decode(raw, type=DeskState)
-        desk = Desk(pipeline, Path(run), state, versions=plan.versions, durable=plan.durable)
-        for part in self._parts.values():
-            desk.offer(bytes(part))
-        return desk, len(plan.shares) + 1
-
-
-def _place(tick: int, number: int, parts: int) -> int:
-    """One number for a part: the key under which it waits."""
-    return tick * parts + number + 1
+        state = DeskState(NONE_YET, None) if raw is None else msgspec.msgpack.decode(raw, type=DeskState)
+        state.waiting = tuple(bytes(part) for part in self._since.get() or ())
+        return Desk(pipeline, Path(run), state, versions=plan.versions, durable=plan.durable)

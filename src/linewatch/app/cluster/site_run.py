@@ -23,7 +23,7 @@ from linewatch.app.settings import Settings
 from linewatch.clock import Clock, WallClock
 from linewatch.errors import DeliveryError
 from linewatch.ports import JournalReader, Recording
-from linewatch.records import Incident, Record, Tick, canonical_bytes, content_id, from_bytes
+from linewatch.records import Health, Incident, Record, Tick, canonical_bytes, content_id, from_bytes
 from linewatch.site.fingerprint import site_fingerprint
 from linewatch.site.model import Site
 
@@ -95,6 +95,10 @@ class Told(Pipeline):
 
     def initial(self) -> States:
         """The states are elsewhere."""
+        return {}
+
+    def corrections(self, states: States) -> dict[str, tuple[Health, ...]]:  # noqa: ARG002
+        """None: people act on a watch, not on recordings."""
         return {}
 
     def freeze(self, states: States) -> dict[str, bytes]:  # noqa: ARG002

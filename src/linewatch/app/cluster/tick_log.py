@@ -120,6 +120,10 @@ class TickLogReader:
             following = self._next(tick)
         return following
 
+    def know(self, tick: int, payload: bytes) -> None:
+        """A frame that its writer, in this process, has just written: it need not be read, but is compared if it is."""
+        self._keep(tick, payload, self._folder)
+
     def forget(self, before_tick: int) -> None:
         """Remember no frames older than this."""
         for tick in [tick for tick in self._frames if tick < before_tick]:

@@ -5,9 +5,13 @@
 Each takes bytes and its own state and gives bytes; each may be stopped after any call, its state frozen, and go on
 elsewhere. Who calls them, and in which order the keys have their turn, changes nothing: a section begins tick k when
 its neighbours' hand-overs of the tick before are in their log, the desk when all parts are there.
+
+A state is frozen every `KEEP_TICKS` ticks only. What came since is kept beside it as it came, and is worked through
+again after a restart: steps are deterministic, so that gives what was given, and whoever takes it drops a repeat.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +28,10 @@ _FOR_TRACKERS: Final = (KnownMover, Outage)
 """What a tracker takes beside detections and hand-overs; thousands of proofs of life a tick need not go to each."""
 NONE_YET: Final = -1
 """Index of the tick before the first one."""
+KEEP_TICKS: Final = 16
+"""Ticks after which a state is frozen anew: a freeze costs about as much as a tick of a quiet section."""
+_MOST_PARTS: Final = 256
+"""Parts that sections give in one turn, so that a long backlog holds up no checkpoint."""
 
 
 class TickInputs(msgspec.Struct, frozen=True, array_like=True):
@@ -42,8 +50,10 @@ class SectionBatch(msgspec.Struct, frozen=True, array_like=True):
     """The tick."""
     before: int
     """Index of the tick before, whose hand-overs are taken now; `NONE_YET` for the first."""
-    records: tuple[bytes, ...]
-    """Canonical bytes of what was felt there, then of what concerns everybody."""
+    felt: tuple[bytes, ...]
+    """What was felt there: columns as they lie in memory, many times faster to write and read than canonical bytes."""
+    shared: tuple[bytes, ...]
+    """Canonical bytes of what concerns everybody."""
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -82,8 +92,8 @@ class SectionState(msgspec.Struct):
     """Index of the last tick."""
     tracker: bytes | None
     """State of its tracker."""
-    waiting: dict[int, bytes]
-    """Batches that wait for a neighbour, by tick."""
+    waiting: tuple[bytes, ...] = ()
+    """Batches that wait for a neighbour."""
 
 
 class DeskState(msgspec.Struct):
@@ -93,8 +103,8 @@ class DeskState(msgspec.Struct):
     """Index of the last tick."""
     incident: bytes | None
     """State of the incident step."""
-    waiting: dict[int, dict[int, bytes]]
-    """Parts of ticks that are not whole yet, by tick and number."""
+    waiting: tuple[bytes, ...] = ()
+    """Parts of ticks that are not whole yet."""
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -116,6 +126,7 @@ class Gate:
         self.done = NONE_YET if state is None else state.done
         if state is not None and state.health is not None:
             self._health = thaw(state.health, pipeline.health.state_type)
+        self.since = 0
         self._log = TickLogReader(inputs_folder(run), self.done + 1)
         self.sections = [(line.id, section.name) for line in pipeline.site.lines for section in line.sections]
 
@@ -133,15 +144,18 @@ class Gate:
         felt = self._pipeline.by_section([record for record in batch if isinstance(record, Detections)])
         everybody = packed(shared)
         batches = {
-            name: SectionBatch(tick, before, (*packed(felt.get(name, ())), *everybody)) for name in self.sections
+            name: SectionBatch(tick, before, tuple(freeze(each) for each in felt.get(name, ())), everybody)
+            for name in self.sections
         }
         beside = packed(self._pipeline.beside(batch))
         self.done = tick.index
+        self.since += 1
         self._log.forget(self.done)
         return Part(tick, NONE_YET, (*beside, *packed(outages)), len(beside)), batches
 
     def state(self) -> GateState:
         """To be kept."""
+        self.since = 0
         return GateState(self.done, freeze(self._health))
 
 
@@ -161,30 +175,41 @@ class SectionWork:
     ) -> None:
         sections = [each.name for each in pipeline.site.line(line).sections]
         self._step = pipeline.trackers[line, section]
-        self._name = section
+        self.name = section
+        self.near: list[SectionWork] = []
         self._number = list(pipeline.trackers).index((line, section))
         self._state: Any = self._step.initial()
         self.done = NONE_YET if state is None else state.done
         if state is not None and state.tracker is not None:
             self._state = thaw(state.tracker, self._step.state_type)
-        self._frozen: bytes | None = None
-        self._waiting: dict[int, bytes] = {} if state is None else dict(state.waiting)
-        self._beside = [
-            TickLogReader(hand_over_folder(run, line, other), self.done) for other in neighbours(sections, section)
-        ]
+        self.since = 0
+        self._waiting: dict[int, bytes] = {}
+        for raw in () if state is None else state.waiting:
+            self.offer(raw)
+        self._beside = {
+            other: TickLogReader(hand_over_folder(run, line, other), self.done)
+            for other in neighbours(sections, section)
+        }
         folder = hand_over_folder(run, line, section)
         self._out = TickLogWriter(folder, f"hand-over {line}/{section}", versions or {}, durable=durable)
 
-    def offer(self, raw: bytes) -> None:
-        """A batch for this section. One that was done already is left."""
+    def offer(self, raw: bytes) -> bool:
+        """A batch for this section. One that was done or came already is left; whether it is new."""
         tick = msgspec.msgpack.decode(raw, type=SectionBatch).tick.index
-        if tick > self.done:
-            self._waiting[tick] = raw
+        if tick <= self.done or tick in self._waiting:
+            return False
+        self._waiting[tick] = raw
+        return True
 
     @property
     def waits(self) -> bool:
         """Whether there is something that could not be done yet."""
         return bool(self._waiting)
+
+    @property
+    def neighbours(self) -> tuple[str, ...]:
+        """Names of the sections that hand over to this one."""
+        return tuple(self._beside)
 
     def advance(self) -> list[Part]:
         """Do as many ticks as neighbours allow; what goes to the desk."""
@@ -193,35 +218,39 @@ class SectionWork:
             batch = msgspec.msgpack.decode(self._waiting[min(self._waiting)], type=SectionBatch)
             if batch.before != self.done:
                 raise StoreError(
-                    f"section {self._name}: tick {batch.tick.index}: found {batch.before} as the tick before; "
+                    f"section {self.name}: tick {batch.tick.index}: found {batch.before} as the tick before; "
                     f"allowed: {self.done}, the last one done here"
                 )
             taken = self._taken(batch.before)
             if taken is None:
                 break
-            here = [from_bytes(raw) for raw in batch.records]
+            here = [*(thaw(raw, Detections) for raw in batch.felt), *(from_bytes(raw) for raw in batch.shared)]
             self._state, out = self._step.step(self._state, (*taken, *here), batch.tick)
-            self._frozen = None
             self._hand_over(out, batch.tick)
             parts.append(Part(batch.tick, self._number, packed(out)))
             del self._waiting[batch.tick.index]
             self.done = batch.tick.index
+            self.since += 1
         return parts
+
+    def hear(self, neighbour: str, tick: int, raw: bytes) -> None:
+        """What a neighbour in this process has just written to its log."""
+        self._beside[neighbour].know(tick, raw)
 
     def _taken(self, tick: int) -> list[HandOver] | None:
         """What was handed over to this section at the end of this tick; None while a neighbour is not so far."""
         if tick == NONE_YET:
             return []
-        given = [log.get(tick) for log in self._beside]
+        given = [log.get(tick) for log in self._beside.values()]
         if any(raw is None for raw in given):
             return None
         taken: list[HandOver] = []
-        for log, raw in zip(self._beside, given, strict=True):
+        for log, raw in zip(self._beside.values(), given, strict=True):
             assert raw is not None
             for each in _HAND_OVERS.decode(raw):
                 record = from_bytes(each)
                 assert isinstance(record, HandOver)
-                if record.to_section == self._name:
+                if record.to_section == self.name:
                     taken.append(record)
             log.forget(tick - 2)
         return taken
@@ -229,16 +258,49 @@ class SectionWork:
     def _hand_over(self, out: Sequence[Record], tick: Tick) -> None:
         raw = encode(packed([record for record in out if isinstance(record, HandOver)]))
         self._out.append(tick.index, raw)
+        for other in self.near:
+            other.hear(self.name, tick.index, raw)
 
     def state(self) -> SectionState:
         """To be kept."""
-        if self._frozen is None:
-            self._frozen = freeze(self._state)
-        return SectionState(self.done, self._frozen, dict(self._waiting))
+        self.since = 0
+        return SectionState(self.done, freeze(self._state), tuple(self._waiting.values()))
 
     def close(self) -> None:
         """Let go of files."""
         self._out.close()
+
+
+class Together:
+    """Sections of a run that one process works on: one hears at once what another hands over, and goes on with it."""
+
+    def __init__(self) -> None:
+        self._works: dict[tuple[str, str], SectionWork] = {}
+
+    def add(self, line: str, work: SectionWork) -> None:
+        """One more section."""
+        for name in work.neighbours:
+            if (other := self._works.get((line, name))) is not None:
+                other.near.append(work)
+                work.near.append(other)
+        self._works[line, work.name] = work
+
+    @property
+    def waiting(self) -> list[SectionWork]:
+        """Sections with something that could not be done yet."""
+        return [work for work in self._works.values() if work.waits]
+
+    def advance(self, works: Iterable[SectionWork]) -> list[Part]:
+        """Let these do what they can, and after each whoever waited for it."""
+        parts: list[Part] = []
+        turns = deque(works)
+        while turns and len(parts) < _MOST_PARTS:
+            work = turns.popleft()
+            given = work.advance()
+            parts += given
+            if given:
+                turns.extend(other for other in work.near if other.waits)
+        return parts
 
 
 class Desk:
@@ -259,15 +321,18 @@ class Desk:
         self.done = NONE_YET if state is None else state.done
         if state is not None and state.incident is not None:
             self._state = thaw(state.incident, self._step.state_type)
-        self._waiting: dict[int, dict[int, bytes]] = {} if state is None else state.waiting
+        self._waiting: dict[int, dict[int, bytes]] = {}
+        for raw in () if state is None else state.waiting:
+            self.offer(raw)
+        self.since = 0
         self._out = TickLogWriter(decided_folder(run), "decided", versions or {}, durable=durable)
 
     def offer(self, raw: bytes) -> bool:
-        """A part of a tick. One that was done already is left. Whether the next tick is whole now."""
+        """A part of a tick. One that was done or came already is left; whether it is new."""
         part = msgspec.msgpack.decode(raw, type=Part)
-        if part.tick.index > self.done:
-            self._waiting.setdefault(part.tick.index, {})[part.number] = raw
-        return self.ready
+        if part.tick.index <= self.done:
+            return False
+        return self._waiting.setdefault(part.tick.index, {}).setdefault(part.number, raw) is raw
 
     @property
     def ready(self) -> bool:
@@ -290,15 +355,14 @@ class Desk:
             decided.append((tick, made))
             del self._waiting[index]
             self.done = index
+            self.since += 1
         return decided
 
     def state(self) -> DeskState:
         """To be kept."""
-        return DeskState(self.done, freeze(self._state), self._waiting)
-
-    def decided_state(self) -> DeskState:
-        """The same without the parts of ticks that are not whole yet, for who keeps those apart."""
-        return DeskState(self.done, freeze(self._state), {})
+        self.since = 0
+        waiting = tuple(raw for parts in self._waiting.values() for raw in parts.values())
+        return DeskState(self.done, freeze(self._state), waiting)
 
     def close(self) -> None:
         """Let go of files."""

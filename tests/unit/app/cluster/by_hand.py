@@ -6,14 +6,27 @@ from pathlib import Path
 import msgspec
 
 from linewatch.app.cluster.plan import Plan
-from linewatch.app.cluster.work import Desk, DeskState, Gate, GateState, SectionState, SectionWork, encode
+from linewatch.app.cluster.work import (
+    NONE_YET,
+    Desk,
+    DeskState,
+    Gate,
+    GateState,
+    SectionState,
+    SectionWork,
+    Together,
+    encode,
+)
 from linewatch.app.pipeline import Pipeline
 from linewatch.app.settings import Settings
 from linewatch.site.model import Site
 
 
 class ByHand:
-    """All keys of a run in one process; `snapshot` and `restore` are a checkpoint and what follows a crash."""
+    """All keys of a run in one process; `snapshot` and `restore` are a checkpoint and what follows a crash.
+
+    As on the engine, a state is kept every few ticks only (here by chance), and what came since beside it.
+    """
 
     def __init__(self, run: Path, plan: Plan, site: Site, settings: Settings, seed: int) -> None:
         self.run, self.plan = run, plan
@@ -24,24 +37,38 @@ class ByHand:
         self.restore(None)
 
     def snapshot(self) -> bytes:
-        sections = [(line, name, work.state()) for (line, name), work in self.sections.items()]
-        return encode((self.gate.state(), sections, self.desk.state()))
+        for name, work in self.sections.items():
+            if work.since >= self.random.randrange(1, 6):
+                self.kept_sections[name] = work.state()
+        if self.desk.since >= self.random.randrange(1, 6):
+            self.kept_desk = self.desk.state()
+        if self.gate.since >= self.random.randrange(1, 6):
+            self.kept_gate = self.gate.state()
+        sections = [(line, name, state) for (line, name), state in self.kept_sections.items()]
+        return encode((self.kept_gate, sections, self.kept_desk))
 
     def restore(self, kept: bytes | None) -> None:
         """Everything anew, in new owners' hands."""
         self.close()
-        gate = desk = None
-        states: dict[tuple[str, str], SectionState] = {}
+        self.kept_gate, self.kept_desk = GateState(NONE_YET, None), DeskState(NONE_YET, None)
+        self.kept_sections = {name: SectionState(NONE_YET, None) for name in self.pipeline.trackers}
         if kept is not None:
             kind = tuple[GateState, list[tuple[str, str, SectionState]], DeskState]
-            gate, sections, desk = msgspec.msgpack.decode(kept, type=kind)
-            states = {(line, name): state for line, name, state in sections}
-        self.gate = Gate(self.pipeline, self.run, gate)
+            self.kept_gate, sections, self.kept_desk = msgspec.msgpack.decode(kept, type=kind)
+            self.kept_sections = {(line, name): state for line, name, state in sections}
+        self.gate = Gate(self.pipeline, self.run, self.kept_gate)
         self.sections = {
-            (line, name): SectionWork(self.pipeline, self.run, line, name, states.get((line, name)))
-            for line, name in self.pipeline.trackers
+            (line, name): SectionWork(self.pipeline, self.run, line, name, state)
+            for (line, name), state in self.kept_sections.items()
         }
-        self.desk = Desk(self.pipeline, self.run, desk)
+        # As if the last section were in another process: it and its neighbour hear each other by their logs only.
+        self.together = [Together(), Together()]
+        self.where = {
+            name: self.together[number == len(self.sections) - 1] for number, name in enumerate(self.sections)
+        }
+        for (line, name), work in self.sections.items():
+            self.where[line, name].add(line, work)
+        self.desk = Desk(self.pipeline, self.run, self.kept_desk)
 
     def close(self) -> None:
         for work in (*self.sections.values(), *([] if self.desk is None else [self.desk])):
@@ -53,12 +80,18 @@ class ByHand:
             given = self.gate.take()
             if given is not None:
                 part, batches = given
-                self.desk.offer(encode(part))
+                self._to_desk(encode(part))
                 for name, batch in batches.items():
-                    self.sections[name].offer(encode(batch))
+                    raw = encode(batch)
+                    if self.sections[name].offer(raw):
+                        self.kept_sections[name].waiting += (raw,)
         names = list(self.sections)
         self.random.shuffle(names)
         for name in names[: self.random.randrange(1, len(names) + 1)]:
-            for part in self.sections[name].advance():
-                self.desk.offer(encode(part))
+            for part in self.where[name].advance([self.sections[name]]):
+                self._to_desk(encode(part))
         self.desk.advance()
+
+    def _to_desk(self, raw: bytes) -> None:
+        if self.desk.offer(raw):
+            self.kept_desk.waiting += (raw,)
