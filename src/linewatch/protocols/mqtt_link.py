@@ -5,9 +5,7 @@ acknowledged only when the caller says so, in the order in which messages came (
 """
 
 import asyncio
-import random
 import ssl
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -22,8 +20,8 @@ from linewatch.errors import InputError
 
 MOST_IN_FLIGHT: Final = 20_000
 """Messages that the broker may send without an acknowledgement (MQTT 5.0, Receive Maximum)."""
-FIRST_RETRY_S: Final = 0.5
-LONGEST_RETRY_S: Final = 30.0
+KNOWN: Final = (aiomqtt.MqttError, OSError)
+"""Errors of the broker's side."""
 _CONNECT_S: Final = 10.0
 _SCHEMES: Final = {"mqtt": 1883, "mqtts": 8883}
 
@@ -62,10 +60,6 @@ class Incoming(Protocol):
 
     def connected(self, *, session_kept: bool) -> None:
         """The link stands; whether the broker went on with our session."""
-        ...
-
-    def lost(self, reason: str) -> None:
-        """The link is broken, or could not be made."""
         ...
 
     def message(self, topic: str, payload: bytes, *, mid: int, qos: int, retained: bool, repeated: bool) -> None:
@@ -127,65 +121,34 @@ class _Client(aiomqtt.Client):
 
 
 class MqttLink:
-    """Keeps a subscription alive in a thread of its own: connects, hears, and connects again, later and later."""
+    """A subscription over one connection after the other; whoever keeps it says when."""
 
     def __init__(self, broker: Broker, topics: Sequence[str], qos: int, incoming: Incoming) -> None:
         self._broker = broker
         self._topics = tuple(topics)
         self._qos = qos
         self._incoming = incoming
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._client: _Client | None = None
-        self._stop: asyncio.Event | None = None
-        self._stopped = False
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="mqtt", daemon=True)
-        self._chance = random.Random(broker.client_id)  # noqa: S311 - spreads reconnections; nothing secret
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Say good-bye to the broker, which keeps the session."""
-        self._stopped = True
-        loop, stop = self._loop, self._stop
-        if loop is not None and stop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(stop.set)
-        if self._thread.is_alive():
-            self._thread.join(_CONNECT_S + 2.0)
 
     def acknowledge(self, mids: Sequence[int], done: Callable[[bool], None]) -> None:
-        """Let the broker forget these. `done` is told in the link's thread whether there was a link to say so on."""
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            return
-        loop.call_soon_threadsafe(self._acknowledge, tuple(mids), done)
-
-    def _acknowledge(self, mids: Sequence[int], done: Callable[[bool], None]) -> None:
+        """Let the broker forget these; called in the loop. `done` is told whether there was a link to say so on."""
         client = self._client
         stands = client is not None and client.stands
         if client is not None and stands:
             client.acknowledge(mids)
         done(stands)
 
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        wait_s = FIRST_RETRY_S
-        while not self._stopped:
-            try:
-                stood = await self._connected_once(self._stop)
-                wait_s = FIRST_RETRY_S if stood else wait_s
-            except (aiomqtt.MqttError, OSError, TimeoutError, ValueError) as error:
-                self._client = None
-                self._incoming.lost(str(error) or type(error).__name__)
-            try:
-                async with asyncio.timeout(wait_s * self._chance.uniform(0.5, 1.5)):
-                    await self._stop.wait()
-            except TimeoutError:
-                wait_s = min(2.0 * wait_s, LONGEST_RETRY_S)
+    async def stay(self, stop: asyncio.Event) -> str | None:
+        """One connection; why it was lost, or None once told to stop: then the broker keeps the session.
 
-    async def _connected_once(self, stop: asyncio.Event) -> bool:
-        """One connection from its beginning to its end; whether it stood."""
+        Raises one of `KNOWN` where there is no connection to be had.
+        """
+        try:
+            return await self._connected(stop)
+        finally:
+            self._client = None
+
+    async def _connected(self, stop: asyncio.Event) -> str | None:
         broker = self._broker
         client = _Client(self._incoming, broker.host, broker.port, **_options(broker))
         self._client = client  # known before it stands: what a kept session holds comes before the next line but one
@@ -199,12 +162,11 @@ class MqttLink:
             self._client = None
             told.cancel()
             if gone.done():
-                self._incoming.lost(gone.result())
-                return True
+                return gone.result()
             gone.cancel()
             if broker.availability:
                 await client.publish(broker.availability, "offline", qos=1, retain=True)
-        return True
+        return None
 
 
 def _options(broker: Broker) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from linewatch.records.health import Condition, Severity
 from linewatch.records.vocabulary import Mover, SensorKind
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
+from linewatch.sources.worker import blamed_place
 
 MOST_WAITING: Final = 50_000
 """Messages that one source keeps for the next tick."""
@@ -79,6 +80,11 @@ class Arrivals:
             self._waiting.append(arrived)
             return True
 
+    def say(self, time_ns: int, items: tuple[Item, ...]) -> None:
+        """Keep what the source itself has to say. It is no message, and has room always: it is said once."""
+        with self._lock:
+            self._waiting.append(Arrived(time_ns, items))
+
     def shown(self, time_ns: int, where: str, payload: bytes, items: Sequence[Item], why_not: str) -> None:
         """Show a message to whoever listens."""
         if self.listener is not None:
@@ -90,6 +96,10 @@ class Arrivals:
         with self._lock:
             self.refused += condition == "refused"
             self._troubles[sensor, condition, severity, text] += 1
+
+    def failed(self, error: Exception, sensor: str = "") -> None:
+        """Count a message that our own code broke on: it is refused, and what comes after it is not held up."""
+        self.trouble(sensor, "refused", "degraded", f"a message that our own code broke on: {blamed_place(error)}")
 
     def unknown(self, address: str) -> None:
         """A device that is no sensor of the site: offered for placement, and told when it is first heard."""

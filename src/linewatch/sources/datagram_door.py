@@ -20,3 +20,12 @@ def datagram_socket(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def receive(sock: socket.socket) -> tuple[bytes, str]:
+    """The next datagram, and the address and port that it came from: empty where none came in time."""
+    try:
+        raw, sender = sock.recvfrom(65_536)
+    except (TimeoutError, ConnectionError):  # the latter: somebody did not want what we never sent
+        return b"", ""
+    return raw, f"{sender[0]}:{sender[1]}"

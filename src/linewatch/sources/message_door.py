@@ -1,26 +1,24 @@
 """A door for messages: datagrams, streams of devices that connect, or a link to a server; in a thread of its own.
 
 A stream is cut into messages by its owner's rule. What has no end, is silent for too long, or comes by too many links
-is closed and told. A server that is not there is tried again, later and later.
+is closed and told. A server that is not there, and a door that fell, is tried again, later and later.
 """
 
 import asyncio
-import contextlib
 import hashlib
-import random
 import socket
 import ssl
-import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
 
 from linewatch.clock import Clock
-from linewatch.errors import InputError
 from linewatch.protocols.farewell import end_stream
 from linewatch.records.health import Condition
 from linewatch.sources.datagram_door import datagram_socket
+from linewatch.sources.link_state import LinkState
+from linewatch.sources.worker import LoopWorker, until
 
 MOST_LINKS: Final = 500
 """Devices at once; more are closed at once and counted."""
@@ -28,8 +26,6 @@ QUIET_S: Final = 300.0
 """A device's link over which nothing comes for so long is closed."""
 GREET_S: Final = 30.0
 """A server is greeted so often, and given up after three times that without a word."""
-FIRST_RETRY_S: Final = 1.0
-LONGEST_RETRY_S: Final = 60.0
 _READ_BYTES: Final = 65_536
 
 
@@ -71,8 +67,8 @@ class Owner(Protocol):
         """Something is not as it should be."""
         ...
 
-    def link(self, now_ns: int, text: str, *, lost: bool) -> None:
-        """The link to a server is lost, or stands again."""
+    def failed(self, error: Exception) -> None:
+        """A message that our own code broke on."""
         ...
 
     def greeting(self, now_ns: int) -> bytes:
@@ -84,83 +80,69 @@ class MessageDoor:
     """Open from `start` to `close`."""
 
     def __init__(
-        self, owner: Owner, address: Address, cut: Callable[[], Cut], tls: ssl.SSLContext | None, clock: Clock
+        self,
+        owner: Owner,
+        address: Address,
+        cut: Callable[[], Cut],
+        tls: ssl.SSLContext | None,
+        link: LinkState,
+        clock: Clock,
     ) -> None:
+        """`link` is told whether the door, or the link to the server, stands."""
         self.links = 0
         """Links that stand."""
-        self.reason = "not connected yet" if address.is_server else "nothing has come yet"
-        """Why there is none."""
+        self.reason = "nothing has come yet"
+        """Why nobody is heard through a door that stands."""
         self.bound = (address.host, address.port)
         """Where it listens."""
         self._owner = owner
         self._address = address
         self._cut = cut
         self._tls = tls
+        self._link = link
         self._clock = clock
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._started = threading.Event()
-        self._failed = ""
-        self._heard = 0
-        self._thread = threading.Thread(target=self._run, name=owner.name, daemon=True)
+        self.worker = LoopWorker(owner.name, self._follow if address.is_server else self._serve, link.lost)
+        """Its thread."""
 
     def start(self) -> None:
         """Listen, or begin to connect. Raises `InputError` where the address cannot be taken."""
-        self._thread.start()
-        self._started.wait(10.0)
-        if self._failed:
-            raise InputError(f"{self._owner.name}: listen: {self._failed}; allowed: an address that is free here")
-
-    def close(self) -> None:
-        """Close all links."""
-        loop, stop = self._loop, self._stop
-        if loop is not None and stop is not None and not loop.is_closed():
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(stop.set)
-        if self._thread.is_alive():
-            self._thread.join(10.0)
+        if self._address.is_server:
+            self.worker.start()
+        else:
+            self.worker.start_open()
 
     def datagram(self, raw: bytes, sender: tuple[str, int]) -> None:
         """One message in a datagram: nobody is answered."""
-        self._owner.take(raw, self._clock.now_ns(), f"{sender[0]}:{sender[1]}")
+        self._take(raw, self._clock.now_ns(), f"{sender[0]}:{sender[1]}", "")
+
+    def _take(self, raw: bytes, received_ns: int, where: str, certificate: str) -> bytes | None:
+        self.worker.well()
+        try:
+            return self._owner.take(raw, received_ns, where, certificate)
+        except Exception as error:  # noqa: BLE001 - what one device sends must not deafen the door to others
+            self._owner.failed(error)
+            return None
 
     # --- the thread -----------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except OSError as error:
-            self._failed = str(error)
-        finally:
-            self._started.set()
-
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        closing: asyncio.BaseTransport | asyncio.Server | None = None
-        following: asyncio.Task[None] | None = None  # kept, so that it is not collected while it runs
-        host, port = self._address.host, self._address.port
+    async def _serve(self, stop: asyncio.Event) -> str | None:
+        """One door, from its opening to its end."""
+        closing: asyncio.BaseTransport | asyncio.Server
+        host, port = self.bound  # where port 0 was asked for, a door that fell stands again where it stood
         if self._address.scheme == "udp":
             sock = datagram_socket(host, port)
-            closing, _ = await self._loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=sock)
+            loop = asyncio.get_running_loop()
+            closing, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=sock)
             self.bound = sock.getsockname()[:2]
-        elif self._address.is_server:
-            following = asyncio.create_task(self._follow())
         else:
             closing = await asyncio.start_server(self._attend, host, port, ssl=self._tls)
             self.bound = closing.sockets[0].getsockname()[:2]
-        self._started.set()
+        self._link.back()
+        self.worker.opened()
         try:
-            await self._stop.wait()
+            return await until(stop)
         finally:
-            if closing is not None:
-                closing.close()
-            if following is not None:
-                following.cancel()
-            await asyncio.sleep(0)  # a link that was taken this moment begins, so that it can also end and let go
-            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            closing.close()
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The link of one device, from its first byte to its last."""
@@ -173,6 +155,8 @@ class MessageDoor:
             await self._converse(reader, writer, QUIET_S, fingerprint_of(writer))
         except (OSError, TimeoutError):
             pass
+        except Exception as error:  # noqa: BLE001 - as above
+            self._owner.failed(error)
         finally:
             self.links -= 1
             if not self.links:
@@ -193,8 +177,7 @@ class MessageDoor:
                 return
             received_ns = self._clock.now_ns()
             for raw in cut.feed(data):
-                self._heard += 1
-                answer = self._owner.take(raw, received_ns, where, certificate)
+                answer = self._take(raw, received_ns, where, certificate)
                 if answer:
                     writer.write(answer)
             if cut.thrown_away:
@@ -205,38 +188,28 @@ class MessageDoor:
 
     # --- a server -------------------------------------------------------------------------------------------------
 
-    async def _follow(self) -> None:
-        """Stay connected to a server, later and later where it is not there."""
-        chance = random.Random(self._owner.name)  # noqa: S311 - spreads retries; nothing secret
-        wait_s = FIRST_RETRY_S
-        while True:
-            began = self._heard
-            try:
-                await self._listen_to_server()
-                reason = "the server has closed the connection"
-            except TimeoutError:
-                reason = f"the server gave no sign of life for {3 * GREET_S:g} s, or did not answer"
-            except (OSError, ssl.SSLError) as error:
-                reason = str(error) or type(error).__name__
-            if self.links or not self.reason.startswith("lost"):
-                self._owner.link(self._clock.now_ns(), f"no link to the server: {reason}", lost=True)
-            self.links, self.reason = 0, f"lost: {reason}"
-            wait_s = FIRST_RETRY_S if self._heard > began else min(2.0 * wait_s, LONGEST_RETRY_S)
-            await asyncio.sleep(wait_s * chance.uniform(0.5, 1.0))
+    async def _follow(self, stop: asyncio.Event) -> str | None:
+        """One link to a server, from its beginning to its end."""
+        try:
+            return await until(stop, self._listen_to_server())
+        except TimeoutError:
+            return f"the server gave no sign of life for {3 * GREET_S:g} s, or did not answer"
+        finally:
+            self.links = 0
 
-    async def _listen_to_server(self) -> None:
+    async def _listen_to_server(self) -> str:
         async with asyncio.timeout(10.0):
             reader, writer = await asyncio.open_connection(self._address.host, self._address.port, ssl=self._tls)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.reason.startswith("lost"):
-            self._owner.link(self._clock.now_ns(), "the link to the server stands again", lost=False)
-        self.links, self.reason = 1, ""
+        self.links = 1
+        self._link.back()
         greeting = asyncio.create_task(self._greet(writer))
         try:
             await self._converse(reader, writer, 3 * GREET_S, "")
         finally:
             greeting.cancel()
             await end_stream(writer)
+        return "the server has closed the connection"
 
     async def _greet(self, writer: asyncio.StreamWriter) -> None:
         while greeting := self._owner.greeting(self._clock.now_ns()):

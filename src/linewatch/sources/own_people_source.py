@@ -4,19 +4,17 @@ import ssl
 from abc import abstractmethod
 from collections.abc import Callable
 
-from linewatch.clock import Clock, WallClock
+from linewatch.clock import Clock
 from linewatch.ports import SourceStatus
 from linewatch.records.health import Condition
 from linewatch.site.model import Site
-from linewatch.sources.arrivals import Arrivals, Arrived, health_of
-from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.link_state import LinkWords
 from linewatch.sources.message_door import Address, Cut, MessageDoor
+from linewatch.sources.worked import WorkedSource
 
 
-class OwnPeopleSource(EphemeralSource):
+class OwnPeopleSource(WorkedSource):
     """Satisfies `ports.LiveSource`, and `message_door.Owner` towards its door."""
-
-    sensors: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -29,12 +27,13 @@ class OwnPeopleSource(EphemeralSource):
         lateness_s: float = 0.25,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
-        self.lateness_s = lateness_s
-        self._site = site
+        words = LinkWords("no link to the server: ", "the link to the server stands again")
+        if not address.is_server:
+            words = LinkWords("the door failed: ", "the door stands again", "nothing has come yet")
+        super().__init__(site, name, (), words, lateness_s=lateness_s, clock=clock)
         self._is_udp = address.scheme == "udp"
-        self._arrivals = Arrivals(name, site)
-        self._door = MessageDoor(self, address, cut, tls, clock or WallClock())
+        self._door = MessageDoor(self, address, cut, tls, self._link, self._clock)
+        self._worker = self._door.worker
 
     # --- for the watch --------------------------------------------------------------------------------------------
 
@@ -49,12 +48,10 @@ class OwnPeopleSource(EphemeralSource):
 
     def status(self) -> SourceStatus:
         """How it is doing."""
+        if not self._link.up:
+            return self._link.status()
         up = self._arrivals.last_ns is not None if self._is_udp else self._door.links > 0
         return self._arrivals.status(up=up, reason=self._door.reason)
-
-    def close(self) -> None:
-        """Close all links."""
-        self._door.close()
 
     # --- for its door ---------------------------------------------------------------------------------------------
 
@@ -66,13 +63,9 @@ class OwnPeopleSource(EphemeralSource):
         """Something is not as it should be with what comes in."""
         self._arrivals.trouble("", condition, "degraded" if condition == "dropped" else "note", text)
 
-    def link(self, now_ns: int, text: str, *, lost: bool) -> None:
-        """The link to a server is lost, or stands again."""
-        condition: Condition = "link_lost" if lost else "recovered"
-        said = f"{self.name}: {text}"
-        severity, ends = ("degraded", None) if lost else ("ok", "link_lost")
-        told = health_of(self._site, "", now_ns, condition, severity, said, ends=ends)  # type: ignore[arg-type]
-        self._arrivals.put(Arrived(now_ns, (told,)))
+    def failed(self, error: Exception) -> None:
+        """A message that our own code broke on."""
+        self._arrivals.failed(error)
 
     def greeting(self, now_ns: int) -> bytes:  # noqa: ARG002 - for those that have one
         """What a server is greeted with; nothing."""

@@ -1,35 +1,32 @@
 """Datagrams of ground radars: a UDP socket in a thread of its own, for one address or a multicast group."""
 
-import contextlib
 import math
-import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from linewatch.clock import Clock, WallClock
+from linewatch.clock import Clock
 from linewatch.errors import InputError
-from linewatch.ports import Item, SourceStatus
+from linewatch.ports import Item
 from linewatch.records import Detection
 from linewatch.site.geometry import geometry_of
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
 from linewatch.site.vertices import WGS84
-from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of
+from linewatch.sources.arrivals import Arrived, event_time_ns, health_of
 from linewatch.sources.asterix._reading import Plot, read_datagram
-from linewatch.sources.datagram_door import datagram_socket
-from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.datagram_door import datagram_socket, receive
 from linewatch.sources.ground import FAR_M, detection_at
+from linewatch.sources.link_state import LinkWords
 from linewatch.sources.time_of_day import time_of_day_ns
-
-if TYPE_CHECKING:
-    import socket
+from linewatch.sources.worked import WorkedSource
+from linewatch.sources.worker import FIRST_RETRY_S, Worker
 
 _WAIT_S: Final = 0.25
 _PROBABILITY: Final = 0.8
 """Of a plot, which says nothing of how sure it is (*assumed*)."""
 
 
-class AsterixSource(EphemeralSource):
+class AsterixSource(WorkedSource):
     """Satisfies `ports.LiveSource`."""
 
     def __init__(
@@ -43,55 +40,37 @@ class AsterixSource(EphemeralSource):
         azimuth_sigma_deg: float,
         lateness_s: float = 0.25,
         oldest_s: float = 60.0,
+        first_retry_s: float = FIRST_RETRY_S,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
-        self.lateness_s = lateness_s
-        self.sensors = tuple(sorted(set(radars.values())))
+        words = LinkWords("the door failed: ", "the door stands again", "nothing has come yet")
+        super().__init__(site, name, sorted(set(radars.values())), words, lateness_s=lateness_s, clock=clock)
         self.address = address
-        self._site = site
         self._radars = {origin: site.sensor(sensor) for origin, sensor in radars.items()}
         self._range_sigma_m = range_sigma_m
         self._azimuth_sigma_deg = azimuth_sigma_deg
         self._oldest_s = oldest_s
-        self._clock = clock or WallClock()
-        self._arrivals = Arrivals(name, site)
-        self._socket: socket.socket | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._worker = Worker(name, self._hear, self._link.lost, first_retry_s=first_retry_s, close_s=5.0)
 
     def start(self) -> None:
         """Listen. Raises `InputError` where the address cannot be taken."""
-        host, port = self.address
-        try:
-            self._socket = datagram_socket(host, port)
-            self._socket.settimeout(_WAIT_S)
-        except OSError as error:
-            raise InputError(f"{self.name}: listen: {error}; allowed: an address that is free here") from error
-        self.address = self._socket.getsockname()[:2]
-        self._thread.start()
+        self._worker.start_open()
 
-    def status(self) -> SourceStatus:
-        """How it is doing."""
-        return self._arrivals.status(up=self._arrivals.last_ns is not None, reason="nothing has come yet")
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
-        if self._socket is not None:
-            self._socket.close()
-
-    def _run(self) -> None:
-        assert self._socket is not None
-        while not self._stopping.is_set():
-            with contextlib.suppress(TimeoutError):
-                try:
-                    raw, sender = self._socket.recvfrom(65_536)
-                except ConnectionError:
+    def _hear(self) -> None:
+        """One socket, for as long as it holds."""
+        with datagram_socket(*self.address) as socket:
+            socket.settimeout(_WAIT_S)
+            self.address = socket.getsockname()[:2]
+            self._worker.opened()
+            while not self._worker.stopping.is_set():
+                raw, where = receive(socket)
+                if not where:
                     continue
-                self.take(raw, self._clock.now_ns(), f"{sender[0]}:{sender[1]}")
+                try:
+                    self.take(raw, self._clock.now_ns(), where)
+                except Exception as error:  # noqa: BLE001 - what one radar sends must not deafen the door to others
+                    self._arrivals.failed(error)
+                self._link.back()
 
     def take(self, raw: bytes, received_ns: int, where: str = "") -> None:
         """Take one datagram."""

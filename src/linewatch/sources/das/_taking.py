@@ -32,6 +32,10 @@ class FibreSamples:
         """Time after the last sample; None before the first."""
         return self._stream.end_ns
 
+    def go_on(self, end_ns: int | None) -> None:
+        """Go on where an earlier run ended."""
+        self._stream.end_ns = end_ns
+
     def check_channels(self, found: int) -> None:
         """Raises `InputError` where the sensor's channels are not among so many."""
         channels = self._sensor.channels or 1

@@ -5,21 +5,22 @@ and never lost: what is not read yet waits on the disk. Files that are too old w
 the next one tells the gap.
 """
 
-import threading
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from linewatch.clock import Clock, WallClock
+from linewatch.clock import Clock
 from linewatch.errors import InputError
-from linewatch.ports import Delivery, Item, SourceStatus
+from linewatch.ports import Delivery, Item
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
-from linewatch.sources.arrivals import Arrivals, Arrived, items_of
+from linewatch.sources.arrivals import Arrived, items_of
 from linewatch.sources.das._folder import Mark, WatchedFolder
 from linewatch.sources.das._taking import FibreSamples
-from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.link_state import LinkWords
+from linewatch.sources.worked import WorkedSource
+from linewatch.sources.worker import FIRST_RETRY_S, Worker, blamed, said
 
 PIECE_BYTES: Final = 8_388_608
 MOST_PIECES: Final = 16
@@ -33,18 +34,17 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Up to where files were given."""
 
     written_ns: int
-    """When the last file was written; -1 before the first."""
+    """When the last file that was given whole was written; -1 before the first."""
     name: str
     """Its path in the folder."""
     end_ns: int | None
-    """Time after the last sample that was given."""
+    """Time after the last sample that was given, perhaps of the file behind it."""
 
 
-class DasFolderSource(EphemeralSource):
+class DasFolderSource(WorkedSource):
     """Satisfies `ports.LiveSource`."""
 
     delivery: Delivery = "acknowledged"
-    lateness_s = 0.0
 
     def __init__(
         self,
@@ -57,31 +57,23 @@ class DasFolderSource(EphemeralSource):
         skip_channels: int = 0,
         settle_s: float = 2.0,
         catch_up_s: float = 600.0,
+        first_retry_s: float = FIRST_RETRY_S,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
-        self.sensors = (sensor.id,)
-        self._site = site
+        words = LinkWords(back="the folder can be read again", at_first="not looked yet")
+        super().__init__(site, name, (sensor.id,), words, clock=clock)
         self._sensor = sensor
         self._folder = folder
         self._pattern = pattern
-        self._skip = skip_channels
         self._settle_s = settle_s
         self._catch_up_s = catch_up_s
-        self._clock = clock or WallClock()
-        self._arrivals = Arrivals(name, site)
-        self._position = Position(-1, "", None)
+        self._watched: WatchedFolder | None = None
+        self._samples = FibreSamples(site, sensor, self._arrivals, skip_channels, None)
+        self._last = self._position = Position(-1, "", None)
         self._tries: dict[Mark, int] = {}
-        self._up, self._reason = False, "not looked yet"
-        self._told_lost = False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._worker = Worker(name, self._watch, self._link.lost, first_retry_s=first_retry_s, close_s=30.0)
 
     # --- for the watch --------------------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
 
     def poll(self, until_ns: int) -> list[Item]:
         """Samples of files that were read before this time, a word on each file, and what went wrong."""
@@ -102,105 +94,93 @@ class DasFolderSource(EphemeralSource):
         except msgspec.DecodeError as error:
             raise InputError(f"{self.name}: position: found {position[:80]!r}; allowed: one of its own") from error
 
-    def status(self) -> SourceStatus:
-        """How it is doing."""
-        return self._arrivals.status(up=self._up, reason=self._reason)
-
-    def close(self) -> None:
-        """Stop reading."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(30.0)
-
     # --- in its own thread ----------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        known = self._position
-        after = None if known.written_ns < 0 else Mark(known.written_ns, known.name)
-        watched = WatchedFolder(self._folder, self._pattern, self._settle_s, after)
-        samples = FibreSamples(self._site, self._sensor, self._arrivals, self._skip, known.end_ns)
+    def _watch(self) -> None:
+        """Look into the folder again and again."""
+        watched = self._watched = self._watched or self._begun()
         look_s = max(min(self._settle_s / 2.0, 1.0), 0.05)
-        while not self._stopping.is_set():
+        while not self._worker.stopping.is_set():
             try:
                 marks = watched.ready(self._clock.now_ns())
-                self._readable(samples, "")
             except OSError as error:
-                marks = []
-                self._readable(samples, f"{self._folder}: {error.strerror or error}")
-            for mark in marks:
-                if self._stopping.is_set():
-                    return
-                self._file(watched, mark, samples)
-            self._stopping.wait(look_s)
+                self._link.lost(f"the folder cannot be read: {self._folder}: {error.strerror or error}")
+            else:
+                self._link.back()
+                for mark in marks:
+                    if self._worker.stopping.is_set() or not self._file(watched, mark):
+                        break
+            self._worker.stopping.wait(look_s)
 
-    def _file(self, watched: WatchedFolder, mark: Mark, samples: FibreSamples) -> None:
-        """One complete file, from its header to its last sample."""
+    def _begun(self) -> WatchedFolder:
+        """The folder behind the last file that an earlier run gave."""
+        known = self._last = self._position
+        self._samples.go_on(known.end_ns)
+        after = None if known.written_ns < 0 else Mark(known.written_ns, known.name)
+        return WatchedFolder(self._folder, self._pattern, self._settle_s, after)
+
+    def _file(self, watched: WatchedFolder, mark: Mark) -> bool:
+        """One complete file, from its header to its last sample. False where it is to be looked at again.
+
+        Then nothing behind it is taken: samples stay in order, and a position never stands behind a file that was not
+        given, so that a stop between two looks loses none.
+        """
         now_ns = self._clock.now_ns()
         if mark.written_ns < now_ns - round(self._catch_up_s * 1e9):
-            samples.note("late", f"files written more than {self._catch_up_s:g} s ago, which are not taken any more")
-            watched.done(mark)
-            return
-        try:
-            self._read(watched.path(mark), mark, samples)
-        except InputError as error:
-            self._tries[mark] = self._tries.get(mark, 0) + 1
-            if self._tries[mark] < TRIES:
-                return
-            self._tell(samples.finding(now_ns, "unreadable", "note", f"{self.name}: {error}"), mark, samples)
+            text = f"files written more than {self._catch_up_s:g} s ago, which are not taken any more"
+            self._samples.note("late", text)
+        else:
+            try:
+                self._read(watched.path(mark), mark)
+            except Exception as error:  # noqa: BLE001 - one file must not keep those behind it waiting for ever
+                self._tries[mark] = self._tries.get(mark, 0) + 1
+                if self._tries[mark] < TRIES:
+                    return False
+                why = said(error) if isinstance(error, InputError | OSError) else f"{mark.name}: {blamed(error)}"
+                self._tell(self._samples.finding(now_ns, "unreadable", "note", f"{self.name}: {why}"), mark)
         self._tries.pop(mark, None)
         watched.done(mark)
+        return True
 
-    def _read(self, path: Path, mark: Mark, samples: FibreSamples) -> None:
+    def _read(self, path: Path, mark: Mark) -> None:
         from linewatch.sources.das._reading import read_pieces, scan_das  # noqa: PLC0415 - takes seconds to import
 
         file = scan_das(path)
         now_ns = self._clock.now_ns()
-        wrong = samples.wrong_time(file.end_ns, now_ns, self._catch_up_s)
+        wrong = self._samples.wrong_time(file.end_ns, now_ns, self._catch_up_s)
         if wrong:
-            self._tell(samples.finding(now_ns, "late", "note", f"{self.name}: {mark.name}: {wrong}"), mark, samples)
+            self._tell(self._samples.finding(now_ns, "late", "note", f"{self.name}: {mark.name}: {wrong}"), mark)
             return
         try:
-            samples.check_channels(file.channels)
+            self._samples.check_channels(file.channels)
         except InputError as error:
             self._tell(
-                samples.finding(now_ns, "wrong_shape", "failed", f"{self.name}: {mark.name}: {error}"), mark, samples
+                self._samples.finding(now_ns, "wrong_shape", "failed", f"{self.name}: {mark.name}: {error}"), mark
             )
             return
         for start_ns, data in read_pieces(file, max(PIECE_BYTES // (file.channels * 4), 1)):
-            items = samples.take(start_ns, file.rate_hz, data)
+            items = self._samples.take(start_ns, file.rate_hz, data)
             if not self._room():
                 return
-            self._arrivals.put(Arrived(self._clock.now_ns(), items))
+            token = msgspec.structs.replace(self._last, end_ns=self._samples.end_ns)
+            self._arrivals.put(Arrived(self._clock.now_ns(), items, token))
         quantity = f", {file.quantity}" if file.quantity else ""
         text = (
             f"{self.name}: {mark.name}: {file.rows} samples at {file.rate_hz:.6g} a second of {file.channels} "
             f"channels, {file.distance}{quantity} ({file.format})"
         )
-        self._tell(samples.finding(self._clock.now_ns(), "heartbeat", "ok", text), mark, samples)
+        self._tell(self._samples.finding(self._clock.now_ns(), "heartbeat", "ok", text), mark)
 
     def _room(self) -> bool:
         """Wait until a piece has been polled; false where the source is being closed."""
         while len(self._arrivals) >= MOST_PIECES:
-            if self._stopping.wait(_WAIT_S):
+            if self._worker.stopping.wait(_WAIT_S):
                 return False
-        return not self._stopping.is_set()
+        return not self._worker.stopping.is_set()
 
-    def _tell(self, item: Item, mark: Mark, samples: FibreSamples) -> None:
+    def _tell(self, item: Item, mark: Mark) -> None:
         """The last word on a file; what comes after it is another one."""
         now_ns = self._clock.now_ns()
-        self._arrivals.put(Arrived(now_ns, (item,), Position(mark.written_ns, mark.name, samples.end_ns)))
+        self._last = Position(mark.written_ns, mark.name, self._samples.end_ns)
+        self._arrivals.put(Arrived(now_ns, (item,), self._last))
         self._arrivals.shown(now_ns, mark.name, b"", (item,), "")
-
-    def _readable(self, samples: FibreSamples, reason: str) -> None:
-        """Tell when the folder cannot be read, and when it can be again; empty `reason` where it can."""
-        self._up, self._reason = not reason, reason
-        if bool(reason) == self._told_lost:
-            return
-        self._told_lost = bool(reason)
-        now_ns = self._clock.now_ns()
-        if reason:
-            item = samples.finding(now_ns, "link_lost", "failed", f"{self.name}: the folder cannot be read: {reason}")
-        else:
-            text = f"{self.name}: the folder can be read again"
-            item = samples.finding(now_ns, "recovered", "ok", text, ends="link_lost")
-        self._arrivals.put(Arrived(now_ns, (item,)))

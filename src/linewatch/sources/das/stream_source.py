@@ -4,21 +4,21 @@ ZeroMQ connects again by itself and says nothing of it, and a slow subscriber lo
 of the frames tell what is missing.
 """
 
-import threading
 from typing import Final
 
 import msgspec
 import zmq
 
-from linewatch.clock import Clock, WallClock, monotonic_s
+from linewatch.clock import Clock, monotonic_s
 from linewatch.errors import InputError
-from linewatch.ports import SourceStatus
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
-from linewatch.sources.arrivals import Arrivals, Arrived
+from linewatch.sources.arrivals import Arrived
 from linewatch.sources.das._frames import MOST_BYTES, Frame, read_frame
 from linewatch.sources.das._taking import FibreSamples
-from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.link_state import LinkWords
+from linewatch.sources.worked import WorkedSource
+from linewatch.sources.worker import FIRST_RETRY_S, Worker
 
 MOST_FRAMES: Final = 64
 """Frames that ZeroMQ keeps for us, and frames that wait for a tick."""
@@ -43,10 +43,8 @@ class Publisher(msgspec.Struct, frozen=True):
     """Our secret key."""
 
 
-class DasStreamSource(EphemeralSource):
+class DasStreamSource(WorkedSource):
     """Satisfies `ports.LiveSource`."""
-
-    lateness_s = 0.0
 
     def __init__(
         self,
@@ -57,55 +55,32 @@ class DasStreamSource(EphemeralSource):
         *,
         skip_channels: int = 0,
         silent_s: float = SILENT_S,
+        first_retry_s: float = FIRST_RETRY_S,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
-        self.sensors = (sensor.id,)
+        words = LinkWords(back="frames come again", at_first="no frame comes")
+        super().__init__(site, name, (sensor.id,), words, most=MOST_FRAMES, clock=clock)
         self._publisher = publisher
         self._silent_s = silent_s
-        self._clock = clock or WallClock()
-        self._arrivals = Arrivals(name, site, MOST_FRAMES)
         self._samples = FibreSamples(site, sensor, self._arrivals, skip_channels, None)
-        self._up = False
-        self._told_lost = False
         self._seq = -1
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Connect."""
-        self._thread.start()
-
-    def status(self) -> SourceStatus:
-        """How it is doing."""
-        return self._arrivals.status(up=self._up, reason="no frame comes")
-
-    def close(self) -> None:
-        """Leave the publisher."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
+        known = (OSError, InputError, zmq.ZMQError)
+        self._worker = Worker(
+            name, self._subscribe, self._link.lost, first_retry_s=first_retry_s, close_s=5.0, known=known
+        )
 
     # --- in its own thread ----------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        with zmq.Context() as context, context.socket(zmq.SUB) as socket:
-            socket.setsockopt(zmq.LINGER, 0)
-            socket.setsockopt(zmq.RCVHWM, MOST_FRAMES)
-            socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
-            if self._publisher.server_key:
-                socket.curve_serverkey = self._publisher.server_key.encode()
-                socket.curve_publickey = self._publisher.public_key.encode()
-                socket.curve_secretkey = self._publisher.secret_key.encode()
-            socket.setsockopt(zmq.SUBSCRIBE, self._publisher.topic.encode())
-            socket.connect(self._publisher.address)
+    def _subscribe(self) -> None:
+        """One socket, for as long as it holds."""
+        with zmq.Context() as context, open_socket(context, self._publisher) as socket:
             heard_s = monotonic_s()
-            while not self._stopping.is_set():
+            while not self._worker.stopping.is_set():
                 if socket.poll(_WAIT_MS):
                     self.take(socket.recv_multipart())
                     heard_s = monotonic_s()
                 elif monotonic_s() - heard_s > self._silent_s:
-                    self._lost()
+                    self._link.lost(f"no frame from {self._publisher.address} for {self._silent_s:g} s")
 
     def take(self, parts: list[bytes]) -> None:
         """Take one message."""
@@ -118,9 +93,8 @@ class DasStreamSource(EphemeralSource):
             self._samples.note("refused", "a frame that is none, or of another shape than the sensor")
             self._arrivals.shown(now_ns, self._publisher.address, b"", (), str(error))
             return
-        if not self._up:
-            self._up = True
-            self._back(now_ns)
+        self._worker.well()
+        self._link.back()
         self._count(frame)
         self._give(frame, now_ns)
 
@@ -146,17 +120,17 @@ class DasStreamSource(EphemeralSource):
         self._arrivals.put(Arrived(now_ns, items))
         self._arrivals.shown(now_ns, self._publisher.address, f"frame {header.seq}".encode(), items, "")
 
-    def _lost(self) -> None:
-        self._up = False
-        if not self._told_lost:
-            self._told_lost = True
-            text = f"{self.name}: no frame from {self._publisher.address} for {self._silent_s:g} s"
-            now_ns = self._clock.now_ns()
-            self._arrivals.put(Arrived(now_ns, (self._samples.finding(now_ns, "link_lost", "failed", text),)))
 
-    def _back(self, now_ns: int) -> None:
-        if self._told_lost:
-            self._told_lost = False
-            text = f"{self.name}: frames come again"
-            item = self._samples.finding(now_ns, "recovered", "ok", text, ends="link_lost")
-            self._arrivals.put(Arrived(now_ns, (item,)))
+def open_socket(context: "zmq.Context[zmq.Socket[bytes]]", publisher: Publisher) -> "zmq.Socket[bytes]":
+    """A socket that hears a publisher, as soon as that is there."""
+    socket = context.socket(zmq.SUB)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RCVHWM, MOST_FRAMES)
+    socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
+    if publisher.server_key:
+        socket.curve_serverkey = publisher.server_key.encode()
+        socket.curve_publickey = publisher.public_key.encode()
+        socket.curve_secretkey = publisher.secret_key.encode()
+    socket.setsockopt(zmq.SUBSCRIBE, publisher.topic.encode())
+    socket.connect(publisher.address)
+    return socket

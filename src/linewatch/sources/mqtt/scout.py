@@ -9,9 +9,10 @@ import msgspec
 
 from linewatch.clock import monotonic_s
 from linewatch.errors import InputError
-from linewatch.protocols.mqtt_link import Broker, MqttLink, read_broker
+from linewatch.protocols.mqtt_link import KNOWN, Broker, MqttLink, read_broker
 from linewatch.records.vocabulary import SensorKind
 from linewatch.sources.mqtt.mapping import Mapper, load_map, map_names
+from linewatch.sources.worker import LoopWorker
 
 _CONNECT_S: Final = 10.0
 _KINDS: Final[dict[str, SensorKind]] = {"frigate": "camera", "onvif": "camera"}
@@ -105,14 +106,14 @@ def scout(url: str, seconds: float, *, username: str = "", password: str = "") -
     name = f"linewatch-scout-{round(monotonic_s() * 1e6)}"
     broker = Broker(host, port, tls, name, username=username, password=password, session_s=0)
     listener = Scout()
-    link = MqttLink(broker, listener.topics, 0, listener)
+    link = LoopWorker(name, MqttLink(broker, listener.topics, 0, listener).stay, listener.lost, known=KNOWN)
     link.start()
     try:
         if not listener.up.wait(_CONNECT_S):
             raise InputError(f"--mqtt: found no broker at {host}:{port} ({listener.reason or 'no answer'})")
         threading.Event().wait(seconds)
     finally:
-        link.stop()
+        link.close()
     return tuple(listener.found[key] for key in sorted(listener.found)), listener.messages
 
 

@@ -8,34 +8,38 @@ import base64
 import json
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from linewatch.clock import WallClock
 from linewatch.errors import InputError
-from linewatch.ports import Delivery, Heard, Item, SourceStatus
-from linewatch.protocols.mqtt_link import MOST_IN_FLIGHT, Broker, MqttLink
+from linewatch.ports import Delivery, Item
+from linewatch.protocols.mqtt_link import KNOWN, MOST_IN_FLIGHT, Broker, MqttLink
 from linewatch.records.quantise import quantise_time_ns
 from linewatch.site.model import Site
-from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, items_of, point_detection
+from linewatch.sources.arrivals import Arrived, event_time_ns, health_of, items_of, point_detection
+from linewatch.sources.link_state import LinkWords
 from linewatch.sources.mqtt.language import Map
 from linewatch.sources.mqtt.mapping import Event, Mapper
 from linewatch.sources.mqtt.stations import Stations, Stretch
+from linewatch.sources.worked import WorkedSource
+from linewatch.sources.worker import LoopWorker
 
 if TYPE_CHECKING:
     from linewatch.records import Detection
 
 MOST_WAITING: Final = 4 * MOST_IN_FLIGHT
 _DIGEST_BYTES: Final = 8
+_FIRST_RETRY_S: Final = 0.5
+_LONGEST_RETRY_S: Final = 30.0
 _MOST_LIKE: Final = 20_000
 _POLLS_KEPT: Final = 3
 """Polls whose messages the position names: their acknowledgements may not have reached the broker."""
 
 
-class MqttSource:
+class MqttSource(WorkedSource):
     """Satisfies `ports.LiveSource`, and `mqtt_link.Incoming` towards the link."""
 
     def __init__(
@@ -52,32 +56,30 @@ class MqttSource:
         speaks_for: Sequence[str] = (),
         weather: Mapping[str, Stretch] | None = None,
     ) -> None:
-        self.name = name
+        words = LinkWords("no link to the broker: ")
+        super().__init__(site, name, speaks_for, words, lateness_s=lateness_s, most=MOST_WAITING)
         self.delivery: Delivery = "acknowledged" if qos else "ephemeral"
-        self.lateness_s = lateness_s
-        self.sensors = tuple(speaks_for)
-        self._site = site
         self._mapper = Mapper(chosen)
         self._addresses = {address: site.sensor(sensor) for address, sensor in addresses.items()}
         self._stations = Stations(site, name, weather or {})
         self._lengths_m = {line.id: line.length_m for line in site.lines}
         self._oldest_s = oldest_s
-        self._clock = WallClock()
-        self._arrivals = Arrivals(name, site, MOST_WAITING)
-        self._link = MqttLink(broker, self._mapper.topics, qos, self)
+        self._broker = MqttLink(broker, self._mapper.topics, qos, self)
+        self._worker = self._loop = LoopWorker(
+            name,
+            self._broker.stay,
+            self._link.lost,
+            first_retry_s=_FIRST_RETRY_S,
+            longest_retry_s=_LONGEST_RETRY_S,
+            known=KNOWN,
+        )
         self._session = _Session()
         self._given: list[tuple[int, int]] = []
         self._recent: deque[bytes] = deque(maxlen=_POLLS_KEPT)
-        self._up, self._reason = False, "not connected yet"
-        self._told_lost = False
         # What a sensor says differs from one time to the next by its time alone, mostly.
         self._like: dict[tuple[object, ...], Detection] = {}
 
     # --- for the watch --------------------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Connect, and stay connected."""
-        self._link.start()
 
     def poll(self, until_ns: int) -> list[Item]:
         """What came before this time, as one batch of detections a line and findings."""
@@ -109,36 +111,18 @@ class MqttSource:
         given, self._given = self._given, []
         if given:
             mids = self._session.ending(given)
-            self._link.acknowledge(mids, lambda said: self._session.ended(mids, said=said))
+            self._acknowledge(mids)
 
-    def listen(self, listener: Callable[[Heard], None]) -> None:
-        """Show every message to somebody, in the link's thread."""
-        self._arrivals.listener = listener
-
-    def status(self) -> SourceStatus:
-        """How it is doing."""
-        return self._arrivals.status(up=self._up, reason=self._reason)
-
-    def close(self) -> None:
-        """Leave the broker."""
-        self._link.stop()
+    def _acknowledge(self, mids: Sequence[int]) -> None:
+        self._loop.call(self._broker.acknowledge, mids, lambda said: self._session.ended(mids, said=said))
 
     # --- from the link, in its thread -----------------------------------------------------------------------------
 
     def connected(self, *, session_kept: bool) -> None:
         """The link stands."""
         self._session.connected(kept=session_kept)
-        self._up, self._reason = True, ""
-        if self._told_lost:
-            self._told_lost = False
-            self._tell_link("recovered")
-
-    def lost(self, reason: str) -> None:
-        """The link is broken."""
-        self._up, self._reason = False, reason
-        if not self._told_lost:
-            self._told_lost = True
-            self._tell_link("link_lost")
+        self._worker.well()
+        self._link.back()
 
     def message(self, topic: str, payload: bytes, *, mid: int, qos: int, retained: bool, repeated: bool) -> None:
         """A message: read it, and keep what it says."""
@@ -149,10 +133,14 @@ class MqttSource:
             epoch, known, done = self._session.arrived(mid, digest.digest(), repeated=repeated)
             if known:
                 if done:
-                    self._link.acknowledge((mid,), lambda said: self._session.ended((mid,), said=said))
+                    self._acknowledge((mid,))
                 return
             token = (epoch, mid, digest.digest())
-        items = self._read(topic, payload, now_ns, retained=retained)
+        try:
+            items = self._read(topic, payload, now_ns, retained=retained)
+        except Exception as error:  # noqa: BLE001 - one message must not hold up those behind it for ever
+            self._arrivals.failed(error)
+            items = []
         if items or token is not None or not retained:
             self._arrivals.put(Arrived(now_ns, tuple(items), token))
 
@@ -219,24 +207,6 @@ class MqttSource:
             if len(self._like) < _MOST_LIKE:
                 self._like[key] = like
         return msgspec.structs.replace(like, time_ns=quantise_time_ns(time_ns), sensor_track=event.track)
-
-    def _tell_link(self, condition: str) -> None:
-        now_ns = self._clock.now_ns()
-        lost = condition == "link_lost"
-        text = f"{self.name}: no link to the broker: {self._reason}" if lost else f"{self.name}: the link stands again"
-        items = tuple(
-            health_of(
-                self._site,
-                sensor,
-                now_ns,
-                "link_lost" if lost else "recovered",
-                "failed" if lost and sensor else ("degraded" if lost else "ok"),
-                text,
-                ends=None if lost else "link_lost",
-            )
-            for sensor in self.sensors or ("",)
-        )
-        self._arrivals.put(Arrived(now_ns, items))
 
 
 class _Session:

@@ -8,19 +8,18 @@ import httpx
 import msgspec
 from onveef import OnvifClient, OnvifError
 
-from linewatch.clock import Clock, WallClock, monotonic_s
+from linewatch.clock import Clock, monotonic_s
 from linewatch.errors import InputError
 from linewatch.ports import Item, Look, SourceStatus
-from linewatch.records.health import Condition
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
-from linewatch.sources.arrivals import Arrivals, Arrived, event_time_ns, health_of, point_detection
-from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.arrivals import Arrived, event_time_ns, health_of, point_detection
+from linewatch.sources.link_state import LinkWords
 from linewatch.sources.onvif._meaning import Motion, Reader, Tamper
 from linewatch.sources.onvif._presets import go_to, presets_of
+from linewatch.sources.worked import WorkedSource
+from linewatch.sources.worker import FIRST_RETRY_S, Worker, said
 
-FIRST_RETRY_S: Final = 1.0
-LONGEST_RETRY_S: Final = 60.0
 HEARTBEAT_S: Final = 15.0
 _PULL: Final = "PT1S"
 AGAIN_S: Final = 1.0
@@ -29,6 +28,7 @@ _TIMEOUT_S: Final = 10.0
 _STEER_TIMEOUT_S: Final = 2.5
 """For one question on the way to a preset; who waits for it is answered within 8 s."""
 _TERMINATION: Final = "PT60S"
+_CAMERAS_FAULT: Final = (OnvifError, httpx.HTTPError, OSError)
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -42,10 +42,8 @@ class Device(msgspec.Struct, frozen=True):
     """Password; sent as a digest."""
 
 
-class OnvifSource(EphemeralSource):
+class OnvifSource(WorkedSource):
     """Satisfies `ports.LiveSource`."""
-
-    lateness_s = 0.25
 
     def __init__(
         self,
@@ -59,34 +57,27 @@ class OnvifSource(EphemeralSource):
         first_retry_s: float = FIRST_RETRY_S,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
-        self.sensors = (sensor.id,)
-        self._site = site
+        words = LinkWords(back="the camera answers again")
+        super().__init__(site, name, (sensor.id,), words, lateness_s=0.25, clock=clock)
         self._sensor = sensor
         self._device = device
         self._oldest_s = oldest_s
         self._pull = pull
-        self._first_retry_s = first_retry_s
-        self._clock = clock or WallClock()
-        self._arrivals = Arrivals(name, site)
         self._length_m = site.line(sensor.line).length_m
-        self._up, self._reason = False, "not connected yet"
         self._presets: tuple[str, ...] = ()
         self._steering = threading.Lock()
-        self._told_lost = False
         self._beat_s = -HEARTBEAT_S
         self._told_s = 0.0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Subscribe, and stay subscribed."""
-        self._thread.start()
+        # Who waits for the camera's answer is not waited for: the subscription ends by itself.
+        self._worker = Worker(
+            name, self._subscribe, self._link.lost, first_retry_s=first_retry_s, close_s=1.0, known=_CAMERAS_FAULT
+        )
 
     def status(self) -> SourceStatus:
         """How it is doing."""
-        status = self._arrivals.status(up=self._up, reason=self._reason)
-        return msgspec.structs.replace(status, presets={self._sensor.id: self._presets} if self._presets else {})
+        return msgspec.structs.replace(
+            super().status(), presets={self._sensor.id: self._presets} if self._presets else {}
+        )
 
     def steer(self, look: Look) -> str:
         """Send the camera to a preset, one order after the other; the list is read from the camera each time.
@@ -101,37 +92,20 @@ class OnvifSource(EphemeralSource):
                     presets = presets_of(client)
                     self._presets = tuple(preset.name for preset in presets)
                     return f"{self.name}: {go_to(client, presets, look.preset)}"
-            except (OnvifError, httpx.HTTPError, OSError) as error:
+            except _CAMERAS_FAULT as error:
                 allowed = "a camera that answers and can be turned"
-                raise InputError(f"{self.name}: {look.preset!r}: found {_said(error)}; allowed: {allowed}") from None
-
-    def close(self) -> None:
-        """Leave the camera. Who waits for its answer is not waited for: the subscription ends by itself."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(1.0)
+                raise InputError(f"{self.name}: {look.preset!r}: found {said(error)}; allowed: {allowed}") from None
 
     # --- in its own thread ----------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        wait_s = self._first_retry_s
-        while not self._stopping.is_set():
-            try:
-                self._subscribe()
-            except (OnvifError, httpx.HTTPError, OSError) as error:
-                heard = self._up
-                self._lost(_said(error))
-                wait_s = self._first_retry_s if heard else min(2.0 * wait_s, LONGEST_RETRY_S)
-                self._stopping.wait(wait_s)
 
     def _subscribe(self) -> None:
         """One subscription, for as long as the camera keeps to it."""
         with self._client(_TIMEOUT_S) as client:
-            with suppress(OnvifError, httpx.HTTPError, OSError):  # a camera that cannot be turned still sees
+            with suppress(*_CAMERAS_FAULT):  # a camera that cannot be turned still sees
                 self._presets = tuple(preset.name for preset in presets_of(client))
             reader = Reader()
             with client.pull_point(termination_time=_TERMINATION, timeout=self._pull) as subscription:
-                while not self._stopping.is_set():
+                while not self._worker.stopping.is_set():
                     messages = subscription.pull()
                     self._heard()
                     for message in messages:
@@ -186,27 +160,10 @@ class OnvifSource(EphemeralSource):
 
     def _heard(self) -> None:
         """An answer, even an empty one, is a sign of life of a camera that is expected to give some."""
-        self._up, self._reason = True, ""
-        if self._told_lost:
-            self._told_lost = False
-            self._tell("recovered", f"{self.name}: the camera answers again")
+        self._worker.well()
+        self._link.back()
         if monotonic_s() - self._beat_s >= HEARTBEAT_S:
             self._beat_s = monotonic_s()
-            self._tell("heartbeat", "the camera answers")
-
-    def _lost(self, reason: str) -> None:
-        self._up, self._reason = False, reason
-        if not self._told_lost:
-            self._told_lost = True
-            self._tell("link_lost", f"{self.name}: {reason}")
-
-    def _tell(self, condition: Condition, text: str) -> None:
-        now_ns = self._clock.now_ns()
-        ends: Condition | None = "link_lost" if condition == "recovered" else None
-        severity = "failed" if condition == "link_lost" else "ok"
-        about = health_of(self._site, self._sensor.id, now_ns, condition, severity, text, ends=ends)  # type: ignore[arg-type]
-        self._arrivals.put(Arrived(now_ns, (about,)))
-
-
-def _said(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+            now_ns = self._clock.now_ns()
+            beat = health_of(self._site, self._sensor.id, now_ns, "heartbeat", "ok", "the camera answers")
+            self._arrivals.put(Arrived(now_ns, (beat,)))

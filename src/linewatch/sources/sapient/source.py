@@ -1,13 +1,12 @@
 """The door that edge nodes connect to: a TCP server in a thread of its own, bounded in links and in bytes."""
 
 import asyncio
-import contextlib
 import socket
 import threading
 from collections.abc import Mapping
 from typing import Final
 
-from linewatch.clock import Clock, WallClock, monotonic_s
+from linewatch.clock import Clock, monotonic_s
 from linewatch.errors import InputError
 from linewatch.ports import Look, SourceStatus
 from linewatch.protocols.farewell import end_stream
@@ -15,9 +14,11 @@ from linewatch.protocols.sapient import ClockRule, Frames, SapientMessage, error
 from linewatch.protocols.sapient_node import look_at
 from linewatch.site.geometry import geometry_of
 from linewatch.site.model import Site
-from linewatch.sources.arrivals import Arrivals, Arrived
-from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.arrivals import Arrived
+from linewatch.sources.link_state import LinkWords
 from linewatch.sources.sapient._session import Became, Session
+from linewatch.sources.worked import WorkedSource
+from linewatch.sources.worker import LoopWorker, until
 
 MOST_LINKS: Final = 2_000
 """Links at once; more are closed at once and counted."""
@@ -33,7 +34,7 @@ _MOST_UNSENT: Final = 1 << 20
 """Bytes that may wait for a node that does not read; then its link is closed."""
 
 
-class SapientSource(EphemeralSource):
+class SapientSource(WorkedSource):
     """Satisfies `ports.LiveSource`."""
 
     def __init__(
@@ -48,47 +49,29 @@ class SapientSource(EphemeralSource):
         lateness_s: float = 0.25,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
-        self.lateness_s = lateness_s
-        self.sensors = tuple(sorted(set(nodes.values())))
+        words = LinkWords("the door failed: ", "the door stands again")
+        super().__init__(site, name, sorted(set(nodes.values())), words, lateness_s=lateness_s, clock=clock)
         self.address = address
-        self._site = site
         self._nodes = nodes
         self._own_id = own_id
         self._rule = clock_rule
-        self._clock = clock or WallClock()
-        self._arrivals = Arrivals(name, site)
         self._links: dict[str, asyncio.StreamWriter] = {}
         self._count = 0
         self._tasks: dict[str, str] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._started = threading.Event()
         self._beat_ns = 0
-        self._failed = ""
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._worker = self._door = LoopWorker(name, self._serve, self._link.lost)
 
     # --- for the watch --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Listen. Raises `InputError` where the address cannot be taken."""
-        self._thread.start()
-        self._started.wait(10.0)
-        if self._failed:
-            raise InputError(f"{self.name}: listen: {self._failed}; allowed: an address of this machine that is free")
+        self._door.start_open()
 
     def status(self) -> SourceStatus:
         """How it is doing."""
+        if not self._link.up:
+            return self._link.status()
         return self._arrivals.status(up=bool(self._links) or not self._nodes, reason="no node is connected")
-
-    def close(self) -> None:
-        """Close all links."""
-        loop, stop = self._loop, self._stop
-        if loop is not None and stop is not None and not loop.is_closed():
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(stop.set)
-        if self._thread.is_alive():
-            self._thread.join(10.0)
 
     # --- for people -----------------------------------------------------------------------------------------------
 
@@ -102,7 +85,7 @@ class SapientSource(EphemeralSource):
         Raises `InputError` where no node of that sensor is connected.
         """
         nodes = [node for node, sensor in self._nodes.items() if sensor == sensor_id and node in self._links]
-        if not nodes or self._loop is None:
+        if not nodes:
             raise InputError(f"look_at: found no connected node of {sensor_id!r}; allowed: one that is connected")
         line = self._site.line(self._site.sensor(sensor_id).line)
         lon, lat = geometry_of(line).to_lonlat(chainage_m, offset_m)
@@ -112,7 +95,7 @@ class SapientSource(EphemeralSource):
         self._tasks[task_id] = "sent"
         while len(self._tasks) > _MOST_TASKS:
             del self._tasks[next(iter(self._tasks))]
-        self._loop.call_soon_threadsafe(self._send, nodes[0], message)
+        self._door.call(self._send, nodes[0], message)
         return task_id
 
     def steer(self, look: Look) -> str:
@@ -137,32 +120,19 @@ class SapientSource(EphemeralSource):
 
     # --- the thread -----------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except OSError as error:
-            self._failed = str(error)
-        finally:
-            self._started.set()
-
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    async def _serve(self, stop: asyncio.Event) -> str | None:
+        """One server, from its first link to its last."""
+        self._beat_ns = 0
         server = await asyncio.start_server(self._attend, *self.address, backlog=MOST_LINKS)
         self.address = server.sockets[0].getsockname()[:2]
-        self._started.set()
-        beating = asyncio.create_task(self._beat())
+        self._link.back()
+        self._door.opened()
         try:
-            await self._stop.wait()
+            return await until(stop, self._beat())
         finally:
-            beating.cancel()
             server.close()
-            await asyncio.sleep(0)  # a link that was taken this moment begins, so that it can also end and let go
-            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _beat(self) -> None:
+    async def _beat(self) -> str | None:
         """Mark each round of the loop: how long one takes is how long a message may have lain unread."""
         while True:
             now_ns = self._clock.now_ns()
@@ -190,12 +160,14 @@ class SapientSource(EphemeralSource):
             await self._converse(session, reader, writer)
         except (OSError, TimeoutError):
             pass
+        except Exception as error:  # noqa: BLE001 - what one node sends must not deafen the door to others
+            self._arrivals.failed(error, session.sensor.id if session.sensor else "")
         finally:
             self._count -= 1
             if session.node_id and self._links.get(session.node_id) is writer:
                 del self._links[session.node_id]
                 lost = session.lost(self._clock.now_ns())
-                if lost is not None and self._stop is not None and not self._stop.is_set():
+                if lost is not None and not self._door.stopping.is_set():
                     self._arrivals.put(Arrived(self._clock.now_ns(), (lost,)))
             await end_stream(writer)
 

@@ -9,15 +9,18 @@ from typing import Final
 
 import msgspec
 
-from linewatch.clock import Clock, WallClock, monotonic_s
+from linewatch.clock import Clock, monotonic_s
 from linewatch.errors import InputError
-from linewatch.ports import Delivery, Heard, Item, SourceStatus
+from linewatch.ports import Delivery, Item
 from linewatch.records.health import Condition
 from linewatch.site.model import Site
-from linewatch.sources.arrivals import AHEAD_S, Arrivals, Arrived, health_of, items_of
+from linewatch.sources.arrivals import AHEAD_S, Arrived, health_of, items_of
 from linewatch.sources.continuity import Continuity
+from linewatch.sources.link_state import LinkWords
 from linewatch.sources.miniseed import Piece, read_piece
-from linewatch.sources.seedlink._link import FIRST_RETRY_S, SeedLinkLink, Server
+from linewatch.sources.seedlink._link import KNOWN, SeedLinkLink, Server
+from linewatch.sources.worked import WorkedSource
+from linewatch.sources.worker import FIRST_RETRY_S, Worker, blamed
 
 NEVER_HEARD_S: Final = 60.0
 """A stream of which nothing has come for so long since the link stands is told: its name may be wrong."""
@@ -46,11 +49,10 @@ class _Token(msgspec.Struct, frozen=True):
     end_ns: int | None = None
 
 
-class SeedLinkSource:
+class SeedLinkSource(WorkedSource):
     """Satisfies `ports.LiveSource`, and `_link.Sink` towards the link."""
 
     delivery: Delivery = "acknowledged"
-    lateness_s = 0.0
 
     def __init__(
         self,
@@ -65,22 +67,25 @@ class SeedLinkSource:
         never_heard_s: float = NEVER_HEARD_S,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
-        self.sensors = tuple(sorted({sensor for sensor, _ in places.values()}))
-        self._site = site
+        sensors = sorted({sensor for sensor, _ in places.values()})
+        super().__init__(site, name, sensors, LinkWords("no link to the server: "), most=MOST_WAITING, clock=clock)
         self._places = dict(places)
         self._catch_up_s = catch_up_s
         self._never_heard_s = never_heard_s
-        self._clock = clock or WallClock()
-        self._arrivals = Arrivals(name, site, MOST_WAITING)
-        self._link = SeedLinkLink(server, tuple(places), self, idle_s=idle_s, first_retry_s=first_retry_s)
+        self._server = SeedLinkLink(server, tuple(places), self, idle_s=idle_s)
+        self._worker = Worker(
+            name,
+            self._server.listen,
+            self._lost,
+            first_retry_s=first_retry_s,
+            interrupt=self._server.hang_up,
+            known=KNOWN,
+        )
         self._position = Position("", {}, {})
         self._streams: dict[str, Continuity] = {}
         self._unheard = set(places)
         self._told_unheard: set[str] = set()
         self._up_since_s: float | None = None
-        self._reason = "not connected yet"
-        self._told_lost = False
 
     # --- for the watch --------------------------------------------------------------------------------------------
 
@@ -90,7 +95,8 @@ class SeedLinkSource:
             end_ns = self._position.ends_ns.get(stream)
             line = self._site.sensor(sensor).line
             self._streams[stream] = Continuity(line, sensor, channel, self._noter(sensor), end_ns)
-        self._link.start(self._position.version, self._position.numbers)
+        self._server.go_on(self._position.version, self._position.numbers)
+        super().start()
 
     def poll(self, until_ns: int) -> list[Item]:
         """Samples that came before this time, and what went wrong."""
@@ -115,40 +121,24 @@ class SeedLinkSource:
     def committed(self, position: str) -> None:
         """The server keeps its records whether they were taken or not."""
 
-    def listen(self, listener: Callable[[Heard], None]) -> None:
-        """Show every record to somebody, in the link's thread."""
-        self._arrivals.listener = listener
-
-    def status(self) -> SourceStatus:
-        """How it is doing."""
-        return self._arrivals.status(up=self._up_since_s is not None, reason=self._reason)
-
-    def close(self) -> None:
-        """Leave the server."""
-        self._link.stop()
-
     # --- from the link, in its thread -----------------------------------------------------------------------------
 
     def up(self) -> None:
         """The link stands."""
-        self._up_since_s, self._reason = monotonic_s(), ""
-        if self._told_lost:
-            self._told_lost = False
-            self._tell_link("recovered")
+        self._up_since_s = monotonic_s()
+        self._link.back()
 
-    def lost(self, reason: str) -> None:
-        """The link is broken."""
-        self._up_since_s, self._reason = None, reason
-        if not self._told_lost:
-            self._told_lost = True
-            self._tell_link("link_lost")
+    def _lost(self, reason: str) -> None:
+        self._up_since_s = None
+        self._link.lost(reason)
 
     def damaged(self, reason: str) -> None:
-        """A record that nobody can read: the link is made anew behind it."""
+        """A record that nobody can read."""
         self._arrivals.trouble("", "refused", "note", f"a damaged record was stepped over ({reason})")
 
     def packet(self, version: str, station: str, number: int, payload: bytes) -> None:
         """A record: read it, and keep its samples for the next tick."""
+        self._worker.well()
         now_ns = self._clock.now_ns()
         token = _Token(version, station, number)
         items: tuple[Item, ...] = ()
@@ -166,6 +156,9 @@ class SeedLinkSource:
             except InputError as error:
                 why_not = str(error)
                 self._arrivals.trouble("", "refused", "note", f"a record of {station} that cannot be read")
+            except Exception as error:  # noqa: BLE001 - one record must not hold up those behind it for ever
+                why_not = blamed(error)
+                self._arrivals.failed(error)
         self._arrivals.put(Arrived(now_ns, items, token))
         self._arrivals.shown(now_ns, f"{station} {number}", f"{len(payload)} bytes".encode(), items, why_not)
 
@@ -217,17 +210,6 @@ class SeedLinkSource:
             sensor, _ = self._places[stream]
             text = f"{self.name}: nothing has come of {stream} in {self._never_heard_s:g} s; is the name right?"
             self._arrivals.put(Arrived(now_ns, (health_of(self._site, sensor, now_ns, "silent", "failed", text),)))
-
-    def _tell_link(self, condition: Condition) -> None:
-        now_ns = self._clock.now_ns()
-        lost = condition == "link_lost"
-        text = f"{self.name}: no link to the server: {self._reason}" if lost else f"{self.name}: the link stands again"
-        severity, ends = ("failed", None) if lost else ("ok", "link_lost")
-        items = tuple(
-            health_of(self._site, sensor, now_ns, condition, severity, text, ends=ends)  # type: ignore[arg-type]
-            for sensor in self.sensors
-        )
-        self._arrivals.put(Arrived(now_ns, items))
 
 
 def _after(position: Position, token: _Token) -> Position:

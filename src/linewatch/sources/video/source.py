@@ -4,25 +4,23 @@ What comes late because this machine is too slow is dropped undecoded up to the 
 even rate is counted; a longer hole is a gap. A file is played in its own time.
 """
 
-import threading
 from typing import Final
 
 import msgspec
 
-from linewatch.clock import Clock, WallClock, monotonic_s
+from linewatch.clock import Clock, monotonic_s
 from linewatch.errors import InputError
-from linewatch.ports import SourceStatus
 from linewatch.records import Block, Health, quantise
 from linewatch.records.health import Condition
 from linewatch.site.model import Site
 from linewatch.site.sensor import Sensor
-from linewatch.sources.arrivals import Arrivals, Arrived, health_of
-from linewatch.sources.ephemeral import EphemeralSource
+from linewatch.sources.arrivals import Arrived
+from linewatch.sources.link_state import LinkWords
 from linewatch.sources.video._pace import LEAST_PICTURES, Grid, Slot, StampClock, grid_rate_hz, rate_of
 from linewatch.sources.video._pictures import Picture, Skipped, pictures
+from linewatch.sources.worked import WorkedSource
+from linewatch.sources.worker import FIRST_RETRY_S, Worker
 
-FIRST_RETRY_S: Final = 1.0
-LONGEST_RETRY_S: Final = 60.0
 MOST_WAITING: Final = 40
 """Pictures that wait for a tick."""
 GAP_S: Final = 2.0
@@ -49,10 +47,8 @@ class Camera(msgspec.Struct, frozen=True):
     """Whether a file begins anew at its end."""
 
 
-class VideoSource(EphemeralSource):
+class VideoSource(WorkedSource):
     """Satisfies `ports.LiveSource`."""
-
-    lateness_s = 0.0
 
     def __init__(
         self,
@@ -64,16 +60,10 @@ class VideoSource(EphemeralSource):
         first_retry_s: float = FIRST_RETRY_S,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
-        self.sensors = (sensor.id,)
-        self._site = site
+        words = LinkWords(lost=f"{camera.shown}: ", at_first="no picture yet")
+        super().__init__(site, name, (sensor.id,), words, most=MOST_WAITING, clock=clock)
         self._sensor = sensor
         self._camera = camera
-        self._first_retry_s = first_retry_s
-        self._clock = clock or WallClock()
-        self._arrivals = Arrivals(name, site, MOST_WAITING)
-        self._up, self._reason = False, "no picture yet"
-        self._told_lost = False
         self._stamps = StampClock()
         self._first: list[int] = []
         self._grid: Grid | None = None
@@ -81,54 +71,32 @@ class VideoSource(EphemeralSource):
         self._began: tuple[int, float] | None = None
         self._slot: Slot | None = None
         self._taken_ns = 0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Open the stream, and open it again whenever it breaks."""
-        self._thread.start()
-
-    def status(self) -> SourceStatus:
-        """How it is doing."""
-        return self._arrivals.status(up=self._up, reason=self._reason)
-
-    def close(self) -> None:
-        """Let go of the stream."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(15.0)
+        self._worker = Worker(name, self._play, self._link.lost, first_retry_s=first_retry_s, close_s=15.0)
 
     # --- in its own thread ----------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        wait_s = self._first_retry_s
-        while not self._stopping.is_set():
-            self._begin()
+    def _play(self) -> str | None:
+        """One opening of the stream, or a file again and again; why it ended, or None where a file did."""
+        while True:
+            reason = "the stream ended"
             try:
                 self._watch()
-                reason = "the stream ended"
             except InputError as error:
                 reason = str(error)
-            if self._stopping.is_set():
-                return
-            ended = self._camera.is_file and self._grid is not None
-            if ended and self._camera.loop:
-                continue
-            self._lost("end_of_input" if ended else "link_lost", reason)
-            if ended:
-                return
-            wait_s = self._first_retry_s if self._grid is not None else min(2.0 * wait_s, LONGEST_RETRY_S)
-            self._stopping.wait(wait_s)
-
-    def _begin(self) -> None:
-        """What was learned of the stream's stamps and rate holds for one opening of it."""
-        self._stamps, self._grid, self._first, self._began = StampClock(), None, [], None
+            if not self._camera.is_file or self._grid is None:
+                return reason
+            if self._worker.stopping.is_set():
+                return None
+            if not self._camera.loop:
+                self._link.lost(reason, "end_of_input")
+                return None
 
     def _watch(self) -> None:
-        """One opening of the stream, to its end."""
+        """One opening of the stream, to its end. What is learned of its stamps and its rate holds for that."""
+        self._stamps, self._grid, self._first, self._began = StampClock(), None, [], None
         camera = self._camera
         for each in pictures(camera.address, camera.scale, self._is_behind, self._is_wanted):
-            if self._stopping.is_set():
+            if self._worker.stopping.is_set():
                 return
             if isinstance(each, Skipped):
                 self._note("dropped", f"pictures that came more than {camera.most_lag_s:g} s after their time")
@@ -148,7 +116,7 @@ class VideoSource(EphemeralSource):
         if self._began is None:
             self._began = (stamp_ns, monotonic_s())
         due_s = self._began[1] + (stamp_ns - self._began[0]) / _NS_PER_S
-        self._stopping.wait(max(due_s - monotonic_s(), 0.0))
+        self._worker.stopping.wait(max(due_s - monotonic_s(), 0.0))
 
     def _is_wanted(self, stamp_ns: int | None) -> bool:
         """Place a picture on the grid, before its pixels are worked on."""
@@ -161,7 +129,8 @@ class VideoSource(EphemeralSource):
             if rate_hz is None:
                 return False
             self._grid = Grid(grid_rate_hz(rate_hz, self._camera.rate_hz))
-            self._found(now_ns, rate_hz)
+            self._worker.well()
+            self._link.back(f"pictures come again, {rate_hz:.1f} a second")
         self._slot = self._grid.place(self._taken_ns)
         return self._slot is not None
 
@@ -204,21 +173,3 @@ class VideoSource(EphemeralSource):
 
     def _note(self, condition: Condition, text: str) -> None:
         self._arrivals.trouble(self._sensor.id, condition, "note", text)
-
-    def _found(self, now_ns: int, rate_hz: float) -> None:
-        """The stream is there: its rate is known."""
-        self._up, self._reason = True, ""
-        if self._told_lost:
-            self._told_lost = False
-            text = f"{self.name}: pictures come again, {rate_hz:.1f} a second"
-            found = health_of(self._site, self._sensor.id, now_ns, "recovered", "ok", text, ends="link_lost")
-            self._arrivals.put(Arrived(now_ns, (found,)))
-
-    def _lost(self, condition: Condition, reason: str) -> None:
-        self._up, self._reason = False, reason
-        if not self._told_lost:
-            self._told_lost = True
-            now_ns = self._clock.now_ns()
-            text = f"{self.name}: {self._camera.shown}: {reason}"
-            found = health_of(self._site, self._sensor.id, now_ns, condition, "failed", text)
-            self._arrivals.put(Arrived(now_ns, (found,)))
