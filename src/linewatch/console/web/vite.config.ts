@@ -6,6 +6,8 @@ export default defineConfig({
   base: './',
   build: {
     outDir: 'dist',
+    // One page for a site, and one for the queue over all sites of a console that several share.
+    rollupOptions: { input: ['index.html', 'sites.html'] },
     emptyOutDir: true,
     target: 'es2022',
     assetsInlineLimit: 0, // no data: scripts, fonts or workers, for the content security policy

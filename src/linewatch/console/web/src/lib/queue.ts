@@ -16,7 +16,7 @@ export function ownRow(incident: Incident): boolean {
 }
 
 /** What waits comes first; then by priority; then what has waited longest. */
-export function queueOrder(list: Incident[]): Incident[] {
+export function queueOrder<T extends Incident>(list: T[]): T[] {
   return list
     .filter(ownRow)
     .sort((a, b) => rank(a) - rank(b) || a.priority - b.priority || a.raised_ms - b.raised_ms || (a.id < b.id ? -1 : 1));

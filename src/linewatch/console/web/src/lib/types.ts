@@ -112,6 +112,8 @@ export interface Me {
   run: string;
   site: { name: string; timezone: string };
   locale: string | null;
+  /** Where the queue over all sites is; empty where this is the only one. */
+  all_sites: string;
 }
 
 export interface Place {
@@ -184,6 +186,21 @@ export interface Mute {
   why: string;
   since_ms: number;
   until_ms: number;
+  /** For days. */
+  mask: boolean;
+}
+
+/** A threshold that somebody has corrected, until it is taken back. */
+export interface Correction {
+  sensor: string;
+  line: string;
+  from_m: number;
+  to_m: number;
+  first_channel: number | null;
+  last_channel: number | null;
+  correction_db: number;
+  why: string;
+  since_ms: number;
 }
 
 export interface Repair {
@@ -198,6 +215,7 @@ export interface Repair {
   owner: string;
   due_ms: number | null;
   overdue: boolean;
+  waits_for_retest: boolean;
 }
 
 export interface Health {
@@ -209,6 +227,7 @@ export interface Health {
   sources: SourceState[];
   repair: Repair[];
   mutes?: Mute[];
+  corrections?: Correction[];
 }
 
 export interface Track {

@@ -3,6 +3,7 @@ import { waiting } from '../lib/queue';
 import { acting } from './acting.svelte';
 import { details } from './details.svelte';
 import { incidents } from './incidents.svelte';
+import { joint } from './joint.svelte';
 import { selection, type Screen } from './selection.svelte';
 import { session } from './session.svelte';
 import { settings } from './settings.svelte';
@@ -64,6 +65,8 @@ class Keys {
     else if (key === 't') settings.theme = settings.theme === 'night' ? 'day' : 'night';
     else if (key === 'l') settings.large = !settings.large;
     else if (key === 'z') void acting.undo();
+    else if (joint.on && (key === '[' || key === ']')) joint.step(key === ']' ? 1 : -1);
+    else if (joint.on && key === '`') joint.all();
     else return false;
     return true;
   }

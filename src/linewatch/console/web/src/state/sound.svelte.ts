@@ -6,7 +6,8 @@ import { incidents } from './incidents.svelte';
 import { session } from './session.svelte';
 
 const REPEAT_MS = 4000;
-const LOUD_PRIORITY = 2;
+/** New incidents up to this priority are heard. */
+export const LOUD_PRIORITY = 2;
 const BEAT_MS = 10_000;
 
 class Sound {
@@ -14,6 +15,8 @@ class Sound {
   wanted = $state(true);
   /** What the browser does. */
   on = $state(false);
+  /** The highest priority that waits at another site of this console. */
+  elsewhere: () => number = () => LOUD_PRIORITY + 1;
   private stops: (() => void)[] = [];
 
   async turn(on: boolean): Promise<void> {
@@ -56,8 +59,9 @@ class Sound {
   /** Sounds for the most urgent incident that still waits; falls silent once it is acknowledged. */
   private ring(): void {
     if (!this.on) return;
-    const urgent = incidents.queue.filter((i) => waiting(i) && i.priority <= LOUD_PRIORITY);
-    if (urgent.length > 0) alarm(Math.min(...urgent.map((i) => i.priority)));
+    const waits = incidents.queue.filter(waiting).map((i) => i.priority);
+    const urgent = Math.min(this.elsewhere(), LOUD_PRIORITY + 1, ...waits);
+    if (urgent <= LOUD_PRIORITY) alarm(urgent);
   }
 
   /** Tells the server whether this seat can hear and see: a seat that cannot is passed on. */
