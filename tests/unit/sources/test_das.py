@@ -203,6 +203,42 @@ def test_after_a_stop_it_goes_on_with_the_next_file(tmp_path: Path) -> None:
     assert second.rows() == 500 and not second.health("duplicate") and not second.health("gap")
 
 
+def test_a_stop_while_a_file_cannot_be_read_yet_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, start_ns = samples(2000), time.time_ns() - 3 * S
+    tried: list[str] = []
+
+    def not_yet(path: Path) -> Any:
+        tried.append(path.name)
+        raise InputError(f"{path.name}: found half of it; allowed: a whole file")
+
+    for number in range(2):
+        write_das(tmp_path / f"{number}.h5", made[1000 * number : 1000 * (number + 1)], start_ns + number * S)
+    with monkeypatch.context() as patch, listening(folder=tmp_path) as first:
+        patch.setattr("linewatch.sources.das.folder_source.TRIES", 1_000_000)
+        patch.setattr("linewatch.sources.das._reading.scan_das", not_yet)
+        first.until(lambda: len(tried) > 1)
+        position = first.source.position()
+    assert set(tried) == {"0.h5"} and first.rows() == 0
+    with listening(position, folder=tmp_path) as second:
+        second.until(lambda: second.rows() == 2000)
+    assert not second.health("gap") and not second.health("late")
+
+
+def test_a_stop_within_a_file_gives_no_sample_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_das(tmp_path / "0.h5", samples(1000), time.time_ns() - 3 * S)
+    with monkeypatch.context() as patch, listening(folder=tmp_path) as first:
+        patch.setattr("linewatch.sources.das.folder_source.PIECE_BYTES", 100 * CHANNELS * 4)
+        patch.setattr("linewatch.sources.das.folder_source.MOST_PIECES", 1)
+        first.until(lambda: first.rows() >= 300)
+        position = first.source.position()
+    assert first.rows() < 1000
+    with listening(position, folder=tmp_path) as second:
+        second.until(lambda: second.health("heartbeat"))
+    assert first.rows() + second.rows() == 1000 and not second.health("gap")
+
+
 def test_old_files_and_those_of_another_fibre_are_told_and_not_taken(tmp_path: Path) -> None:
     write_das(tmp_path / "old.h5", samples(100), time.time_ns() - 7200 * S)
     write_das(tmp_path / "narrow.h5", samples(100, channels=3), time.time_ns() - S)

@@ -158,6 +158,45 @@ def test_a_damaged_record_costs_one_finding_and_what_it_held(version: int) -> No
     assert [h.count for h in running.health("gap")] == [lost]
 
 
+def mislength(record: bytes, exponent: int) -> bytes:
+    """The record with another length in its blockette 1000."""
+    at = int.from_bytes(record[46:48], "big") + 6
+    return record[:at] + bytes([exponent]) + record[at + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "nothing but zeros": lambda record: bytes(len(record)),
+    "zeros of another length": lambda record: bytes(len(record) // 2 + 24),
+    "a length that swallows others": lambda record: mislength(record, 11),
+    "a length beyond all measure": lambda record: mislength(record, 20),
+    "no blockette that tells its length": lambda record: record[:46] + bytes(2) + record[48:],
+    "a beginning that is cut off": lambda record: record[13:],
+}
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGES))
+def test_behind_a_damaged_record_of_version_3_no_station_loses_any_other(damage: str) -> None:
+    other = "AM_R5678_00_EHZ"
+    now_ns = time.time_ns() - 30 * S
+    ours = records_of(noise(3000), now_ns, RATE_HZ)
+    theirs = records_of(noise(3000, 1), now_ns, RATE_HZ, source_id="FDSN:AM_R5678_00_E_H_Z")
+    places = {STREAM: ("geo-1", 0), other: ("string", 1)}
+    lost = len(read_piece(ours[1]).samples)
+    with seedlink_server(version=3) as server, listening(server, places=places) as running:
+        running.until(connected(server))
+        for number, (mine, yours) in enumerate(zip(ours, theirs, strict=False)):
+            server.feed(DAMAGES[damage](mine) if number == 1 else mine)
+            server.feed(yours, station="AM_R5678")
+        count = min(len(ours), len(theirs))
+        wanted = sum(len(read_piece(raw).samples) for raw in (*ours[:count], *theirs[:count])) - lost
+        running.until(lambda: running.samples() == wanted)
+        position = running.source.position()
+    assert [h.count for h in running.health("gap")] == [lost] and running.health("gap")[0].sensor == "geo-1"
+    assert sum(h.count for h in running.health("refused")) == 1 and not running.health("duplicate")
+    assert not running.health("link_lost") and server.asked.count("END") == 1
+    assert f'"AM_R1234":{2 * count - 1}' in position and f'"AM_R5678":{2 * count}' in position
+
+
 def test_samples_of_another_time_are_refused() -> None:
     with seedlink_server() as server, listening(server) as running:
         running.until(connected(server))
