@@ -1,4 +1,5 @@
 // What this browser remembers of how the person likes the page. Nothing here matters to the watch.
+import { inPolish } from '../lib/said';
 import { en, type MessageKey } from '../messages/en';
 import { pl } from '../messages/pl';
 
@@ -56,7 +57,7 @@ export const settings = new Settings();
 /** A message of the catalogue in the chosen language, with `{name}` filled in. */
 export function t(key: MessageKey, values: Record<string, string | number> = {}): string {
   return CATALOGUES[settings.locale][key].replace(/\{(\w+)\}/g, (whole, name: string) =>
-    name in values ? String(values[name]) : whole,
+    name in values ? (name === 'why' ? said(String(values[name])) : String(values[name])) : whole,
   );
 }
 
@@ -66,4 +67,30 @@ export function word(group: string, value: string | null | undefined): string {
   const key = `${group}.${value}`;
   const catalogue: Record<string, string> = CATALOGUES[settings.locale];
   return catalogue[key] ?? value.replaceAll('_', ' ');
+}
+
+const MOST_SAID = 4000;
+const saidBefore = new Map<string, string>();
+
+/** What the server says in words, in the chosen language; what the catalogue does not know stands as it was said. */
+export function said(text: string | null | undefined): string {
+  if (!text || settings.locale === 'en') return text ?? '';
+  let told = saidBefore.get(text);
+  if (told === undefined) {
+    told = inPolish(text, word);
+    if (saidBefore.size >= MOST_SAID) saidBefore.clear();
+    saidBefore.set(text, told);
+  }
+  return told;
+}
+
+/** An entry of the timeline: a person's move with what it set, or what the system says that it did. */
+export function deed(what: string, role: string | null | undefined): string {
+  if (role === 'system') return said(what);
+  const [move = '', ...values] = what.split(', ');
+  const told = values.map((each) => {
+    const [name = '', ...rest] = each.split(' ');
+    return word(name, rest.join(' '));
+  });
+  return [word('do', move), ...told].join(', ');
 }
