@@ -7,6 +7,7 @@ site is built, nothing of the old one is touched, so whatever is wrong with it l
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 RELOAD: Final = "reload"
 """Kind of the audit entries that tell of it."""
 _WITHIN_S: Final = 60.0
+_AGAIN_S: Final = (0.5, 2.0)
 _RESTART: Final = "the same (stop the watch and start it again to change this)"
 
 
@@ -127,8 +129,8 @@ class Reloader:
                 self._told("the site was read again; nothing has changed")
                 return True, "nothing has changed"
             self._unfinished, self._asker_left = True, False
-            if change.notifiers is not None:
-                self._live.stop_telling()
+            if change.notifiers is not None and (why := _tried(self._live.stop_telling)):
+                self._told(f"telling was not stopped in good order: {why}")
             self._taken_up.clear()
             self._change = change
             self._taken_up.wait(self._within_s)
@@ -136,8 +138,8 @@ class Reloader:
                 self._asker_left = not self._taken_up.is_set()
                 if self._asker_left:
                     return False, f"the watch has not come to it within {self._within_s:g} s; it does as soon as it can"
-            self._finish(change)
-            return True, change.what
+            trouble = self._finish(change)
+            return not trouble, trouble or change.what
 
     def after_tick(self) -> None:
         """Take up what is ready. Called between two ticks by the thread that does them."""
@@ -151,20 +153,41 @@ class Reloader:
         if alone:  # whoever asked has given up waiting: without this nobody would be told anything any more
             threading.Thread(target=self._finish, args=(change,), name="reload").start()
 
-    def _finish(self, change: Change) -> None:
-        """What is done of a change once it is taken up, beside the ticks."""
+    def _finish(self, change: Change) -> str:
+        """What is done of a change once it is taken up, beside the ticks; what went wrong, where anything did."""
         try:
-            if change.notifiers is not None:
-                self._live.tell_by(change.notifiers)
-            for each in self.after:
-                each(change.site)
-            self._told(f"the site was read again and taken up; changed: {change.what}")
+            found = [] if change.notifiers is None else [self._tell_by(change.notifiers)]
+            found += [_tried(partial(each, change.site)) for each in self.after]
+            trouble = "; ".join(filter(None, found))
+            text = f"the site was read again and taken up; changed: {change.what}"
+            self._told(f"{text}; but {trouble}" if trouble else text)
         finally:
             self._unfinished = False
+        return f"taken up, but {trouble}" if trouble else ""
+
+    def _tell_by(self, notifiers: Sequence[Notifier]) -> str:
+        """Begin to tell again; a store that is busy just now gets a second and a third try."""
+        for wait_s in (*_AGAIN_S, 0.0):
+            why_not = _tried(partial(self._live.tell_by, notifiers))
+            if not why_not:
+                return ""
+            threading.Event().wait(wait_s)
+        text = f"nobody can be told anything: {why_not}"
+        self._live.cannot_tell(LinewatchError(text))
+        return text
 
     def _told(self, text: str) -> None:
         self._live.note(RELOAD, text)
         self._say(f"watch: {text}")
+
+
+def _tried(work: Callable[[], object]) -> str:
+    """Do it; why it failed, in one line, or nothing."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - of a change that is under way: told, and what follows is done all the same
+        return f"{type(error).__name__}: {_in_one_line(error)}"
+    return ""
 
 
 def _refuse_what_must_stay(before: Site, after: Site) -> None:

@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from typing import Final
 
+from linewatch.app.leaving import Leaving
 from linewatch.clock import monotonic_s
 from linewatch.errors import InputError
 from linewatch.ports import Delivery, Item, Source, SourceStatus
 from linewatch.records import Health, quantise
+from linewatch.records.health import Condition, Severity
 from linewatch.site.model import Site
 
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 60.0
+GAP_S: Final = 2.0
+"""A change of hands that takes longer than this is a time in which nobody listened."""
+_CLOSE_S: Final = 30.0
 
 
 class Supervised:
@@ -30,7 +35,8 @@ class Supervised:
         self._wait_s = FIRST_RETRY_S
         self._again_s = 0.0
         self._findings: list[Health] = []
-        self._taken: list[Item] = []
+        self._before: Leaving | None = None
+        self._begins_early = False
         self._former: Source | None = None
         self.started = False
 
@@ -42,9 +48,7 @@ class Supervised:
     def start(self) -> None:
         """Begin to listen."""
         self.started = True
-        start = getattr(self._source, "start", None)
-        if start is not None:
-            start()
+        self._start()
 
     def start_or_wait(self, now_ns: int) -> None:
         """Begin to listen; where that fails now, it is tried again later."""
@@ -53,38 +57,65 @@ class Supervised:
         except Exception as error:  # noqa: BLE001 - a change of the site must not end the watch
             self._fail(error, now_ns)
 
-    def take_over(self, former: "Supervised", until_ns: int) -> None:
-        """Begin where another one ends, which is closed: what it had taken and not given yet is given here.
+    def take_over(self, former: "Supervised", now_ns: int) -> Leaving:
+        """Begin where another one ends, which is closed beside the ticks: what it had taken is given here.
 
-        Whoever waits for an answer to what it had taken still gets one.
+        Whoever waits for an answer to what it had taken still gets one. Where nothing has to be known of how far it
+        came, this one begins as soon as the other has let go; else with the poll after that.
         """
-        if former.delivery != "replayable":
-            self._taken = former.poll(until_ns)
-        position = former.position()
-        former.close()
-        self._former = former.source
-        try:
-            self.seek(position)
-        except InputError:  # that of another kind of source
-            self._position = "" if self._source is None else self._source.position()
-        self.start_or_wait(until_ns)
+        self.started = True
+        self._position = former.position()
+        self._begins_early = self.delivery == former.delivery == "ephemeral"
+        self._before = Leaving(former, now_ns, self._start if self._begins_early else None)
+        return self._before
+
+    @property
+    def waiting(self) -> int:
+        """Messages that were not taken yet, those of the one before it included."""
+        before = 0 if self._before is None else self._before.former.waiting
+        status = getattr(self._source, "status", None)
+        return before + (0 if status is None else int(status().waiting))
+
+    def _is_heard(self) -> bool:
+        """Whether this one has begun."""
+        return self._before is None or (self._begins_early and self._before.closed)
+
+    def rest(self, until_ns: int) -> list[Item]:
+        """What one that is being closed still has to give; it is not made anew any more."""
+        out = [] if self._before is None else self._go_on(until_ns, begins=False)
+        if self._source is not None and self.delivery != "replayable":
+            try:
+                out += self._source.poll(until_ns)
+                self._position = self._source.position()
+            except Exception as error:  # noqa: BLE001 - as in `poll`
+                self.note_trouble(error)
+        out += self._findings
+        self._findings = []
+        return out
+
+    def note_trouble(self, error: Exception) -> None:
+        """An error of one that is being closed: kept as the reason why it is down."""
+        self._reason = f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0][:200]}"
 
     def status(self) -> SourceStatus:
         """How it is doing."""
         if self._source is None:
             return SourceStatus(up=False, reason=self._reason)
+        if not self._is_heard():
+            return SourceStatus(up=False, reason="waits until the one before it has let go")
         status = getattr(self._source, "status", None)
         told: SourceStatus = SourceStatus(up=True) if status is None else status()
         return told
 
     def poll(self, until_ns: int) -> list[Item]:
         """What came; a source that raises has said its last."""
+        out = [] if self._before is None else self._go_on(until_ns, begins=True)
         self._try_again(until_ns)
-        out, self._taken = self._taken, []
-        if self._source is not None:
+        if self._source is not None and self._is_heard():
             try:
                 out += self._source.poll(until_ns)
-                self._position = self._source.position()
+                if self._before is None:
+                    self._position = self._source.position()
             except Exception as error:  # noqa: BLE001 - one source must not end the watch; it is told and made anew
                 self._fail(error, until_ns)
         out += self._findings
@@ -104,18 +135,56 @@ class Supervised:
     def committed(self, position: str) -> None:
         """What came before is safe on disk."""
         former, self._former = self._former, None
+        if self._before is not None:
+            self._before.former.committed(position)
+            return
         for each in (former, self._source):
             if each is not None:
                 each.committed(position)
 
     def close(self) -> None:
         """Let go of files and connections."""
+        if self._before is not None:
+            self._before.wait(_CLOSE_S)
         if self._source is not None:
             self._source.close()
 
+    def _go_on(self, until_ns: int, *, begins: bool) -> list[Item]:
+        """What the one before still gives; once it has given all, this one goes on where it ended."""
+        assert self._before is not None
+        before = self._before
+        out, over = before.rest(until_ns)
+        self._position = before.former.position()
+        if over:
+            self._before, self._former = None, before.former.source
+            if begins:
+                self._follow(before, until_ns)
+        return out
+
+    def _follow(self, before: Leaving, until_ns: int) -> None:
+        """Go on where the one before ended."""
+        failed = before.trouble()
+        if failed is not None:
+            self._fail(failed, until_ns)
+        elif not self._begins_early:
+            try:
+                self.seek(self._position)
+            except InputError:  # that of another kind of source
+                self._position = "" if self._source is None else self._source.position()
+            self.start_or_wait(until_ns)
+        if self.delivery == "ephemeral" and before.took_s > GAP_S:
+            text = f"{self.name}: nobody listened for {before.took_s:.1f} s, until the one before it had let go"
+            gap_end_ns = min(before.since_ns + round(before.took_s * 1e9), until_ns - 1_000)
+            self._about("gap", "failed", text, before.since_ns, until_ns=gap_end_ns)
+
+    def _start(self) -> None:
+        start = getattr(self._source, "start", None)
+        if start is not None:
+            start()
+
     def _fail(self, error: Exception, now_ns: int) -> None:
         self.failures += 1
-        self._reason = f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0][:200]}"
+        self.note_trouble(error)
         source, self._source = self._source, None
         try:
             if source is not None:
@@ -139,16 +208,23 @@ class Supervised:
         self._tell(now_ns, failed=False)
 
     def _tell(self, now_ns: int, *, failed: bool) -> None:
-        text = f"{self.name}: {self._reason}" if failed else f"{self.name}: made anew"
+        if failed:
+            self._about("link_lost", "failed", f"{self.name}: {self._reason}", now_ns - 1_000)
+        else:
+            self._about("recovered", "ok", f"{self.name}: made anew", now_ns - 1_000, ends="link_lost")
+
+    def _about(
+        self,
+        condition: Condition,
+        severity: Severity,
+        text: str,
+        time_ns: int,
+        *,
+        ends: Condition | None = None,
+        until_ns: int | None = None,
+    ) -> None:
+        """A finding about each of its sensors, given with the next poll."""
         for sensor in self.sensors or ("",):
             line = self._site.sensor(sensor).line if self._site.has_sensor(sensor) else self._site.lines[0].id
-            about = Health(
-                line,
-                sensor,
-                now_ns - 1_000,
-                "link_lost" if failed else "recovered",
-                "failed" if failed else "ok",
-                text,
-                ends=None if failed else "link_lost",
-            )
+            about = Health(line, sensor, time_ns, condition, severity, text, until_ns=until_ns, ends=ends)
             self._findings.append(quantise(about))

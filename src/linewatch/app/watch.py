@@ -17,6 +17,7 @@ from linewatch.app.act_inbox import ActInbox, Waiting, settle
 from linewatch.app.archiving import begin_archive, describe_run
 from linewatch.app.clips import begin_evidence
 from linewatch.app.delivery import Delivery
+from linewatch.app.leaving import Departures
 from linewatch.app.looking import MOVE, Looks
 from linewatch.app.own_findings import OwnFindings
 from linewatch.app.pipeline import Pipeline
@@ -46,6 +47,9 @@ MOST_BEHIND_S: Final = 5.0
 _CLOCK_JUMP_S: Final = 1.0
 """The clock must not part from the machine's steady one by more than this between two ticks."""
 _KEYS: Final = "keys"
+_PATIENCE_S: Final = 0.05
+"""How long a change of the site waits for sources that are let go; what takes longer is closed beside the ticks."""
+_LET_GO_S: Final = 30.0
 
 
 class WatchStatus(msgspec.Struct, frozen=True):
@@ -112,6 +116,8 @@ class LiveWatch:
         self._ticks = self._left_out = 0
         self._ended: tuple[Record, ...] = ()
         self._looks = Looks()
+        self._departures = Departures()
+        self._untold: Exception | None = None
         self._placing: Placing | None = None
         self._offset_s = self.clock.now_ns() / NS_PER_S - monotonic_s()
 
@@ -171,6 +177,7 @@ class LiveWatch:
         for entry in self._inbox.take_audits():
             self._journal.audit(entry.kind, entry.wall_ns, entry.text, who=entry.who, in_commit=True)
         self._tell_looks(index)
+        self._tell_left(index)
         acts = self._inbox.take()
         self._out.clear()
         ended, self._ended = self._ended, ()
@@ -178,6 +185,8 @@ class LiveWatch:
         self._runner.advance(index, [each.offered for each in acts], ended)
         self._scopes.take_from(self.pipeline)
         settle(acts, self._runner.act_seqs, self._out, self._hand_on)
+        if self._untold is not None:
+            raise self._untold
         if self._delivery is not None:
             if self._delivery.broken is not None:
                 raise self._delivery.broken
@@ -228,6 +237,9 @@ class LiveWatch:
         self._inbox.close()
         for source in self.sources:
             source.close()
+        self._departures.wait(_LET_GO_S)
+        for text, _ in self._departures.lost():
+            self._journal.audit("dropped", self.clock.now_ns(), text)
         if self._delivery is not None:
             self._delivery.stop()
             self._delivery.flush(self._journal, now=True)
@@ -263,11 +275,16 @@ class LiveWatch:
         tick, period_ns = self._next - 1, self._runner.period_ns
         goes_on = {id(each) for each in change.sources}
         gone = {each.name: each for each in self.sources if id(each) not in goes_on}
-        for each in change.sources:
-            former = gone.pop(each.name, None)
-            if former is not None:
-                each.take_over(former, self.clock.now_ns())
-        self._drop(list(gone.values()), tick)
+        now_ns = self.clock.now_ns()
+        followed = [
+            each.take_over(former, now_ns)
+            for each in change.sources
+            if (former := gone.pop(each.name, None)) is not None
+        ]
+        for former in gone.values():
+            self._departures.add(former, self._runner.held(former.name), now_ns)
+        self._departures.wait(_PATIENCE_S, followed)
+        self._tell_left(self._next)
         for each in change.sources:
             if not each.started:
                 each.start_or_wait(self.clock.now_ns())
@@ -285,17 +302,10 @@ class LiveWatch:
             self._delivery.flush(self._journal, now=True)
             self._delivery = None
 
-    def _drop(self, gone: Sequence[Supervised], tick: int) -> None:
-        """Close sources that are no more, and tell how much of theirs nobody will take."""
-        for former in gone:
-            held = self._runner.held(former.name)
-            # What others have not given yet is still with their sender, or can be read again.
-            untaken = former.status().waiting if former.delivery == "ephemeral" else 0
-            former.close()
-            if held or untaken:
-                text = f"{former.name} was taken out of the site: {held} records held for order and {untaken} messages "
-                time_ns = tick * self._runner.period_ns
-                self.own.say(time_ns, "dropped", "degraded", f"{text}not taken yet are lost", count=held + untaken)
+    def _tell_left(self, index: int) -> None:
+        """Tell how much nobody will take of sources that were taken out of the site."""
+        for text, count in self._departures.lost():
+            self.own.say(index * self._runner.period_ns - 1_000, "dropped", "degraded", text, count=count)
 
     def stop_telling(self) -> None:
         """Let the notifiers end. Called from any thread; waits for attempts that are under way."""
@@ -308,6 +318,10 @@ class LiveWatch:
         if delivery is not None:
             delivery.start()
         self._delivery = delivery
+
+    def cannot_tell(self, error: Exception) -> None:
+        """A watch that can tell nobody must not look like one: it ends with the next tick, to be started anew."""
+        self._untold = error
 
     # --- going on after a stop --------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Another site under a running watch: taken up between two ticks, with all that still holds; or not at all."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 from linewatch.app.reloading import Change, Reloader, change_of
 from linewatch.app.settings_history import history_of
 from linewatch.app.supervised import Supervised
-from linewatch.app.watch import WatchStatus
-from linewatch.clock import HandClock
-from linewatch.errors import InputError
+from linewatch.app.watch import LiveWatch, WatchStatus
+from linewatch.clock import HandClock, monotonic_s
+from linewatch.errors import InputError, LinewatchError, StoreError
+from linewatch.notify_ports import Notifier
+from linewatch.ports import Delivery, SourceStatus
 from linewatch.records import Detections, Health, Incident, Outage, Tick, Track, from_bytes
-from linewatch.site.model import Line, Section, Site, SourceSpec
+from linewatch.site.model import Line, NotifierSpec, Section, Site, SourceSpec
 from linewatch.site.sensor import Sensor
 from linewatch.sources.arrivals import point_detection
 from linewatch.store import verify
 from linewatch.store.reader import open_store
 from linewatch.track.carry import LineChange
+from tests.brokers import until
 from tests.unit.app.test_watch import PERIOD_NS, START_NS, Run, S, Scripted, garden, movement
 
 
@@ -215,3 +218,135 @@ def test_what_a_source_that_is_taken_out_still_held_is_counted(tmp_path: Path) -
     (told,) = [h for h in run.of(Health) if isinstance(h, Health) and h.condition == "dropped"]
     assert told.count == 3 and told.text.startswith("scripted was taken out of the site: 3 records held for order")
     assert source.closed and not run.of(Detections)
+
+
+class Clinging(Scripted):
+    """A source that lets go only when it is told to, and hears until then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go = threading.Event()
+
+    def close(self) -> None:
+        self.may_go.wait(5.0)
+        super().close()
+
+    def status(self) -> SourceStatus:
+        return SourceStatus(up=True, waiting=len(self.waiting))
+
+
+@pytest.mark.parametrize("delivery", ["ephemeral", "acknowledged"])
+def test_no_tick_waits_for_a_source_that_is_slow_to_let_go_and_what_it_hears_until_then_is_taken(
+    delivery: Delivery, tmp_path: Path
+) -> None:
+    source, other = Clinging(), Scripted(delivery)
+    source.delivery = delivery
+    run = Run(tmp_path / "store", source, HandClock(START_NS), garden())
+    took_s: list[float] = []
+
+    def each(status: WatchStatus) -> None:
+        if status.ticks == 8:
+            begun_s = monotonic_s()
+            change = change_of(run.watch.pipeline, [], described(garden(), sensors=garden(("pir-1", "pir-2")).sensors))
+            assert isinstance(change, Change)
+            run.watch.take_up(change._replace(sources=[Supervised(garden(), lambda: other)]))
+            took_s.append(monotonic_s() - begun_s)
+        if status.ticks == 12:
+            assert not (source.closed or other.started) and not run.watch.status().sources["scripted"].up
+            source.waiting = [movement(run.clock.now_ns() + 2 * PERIOD_NS)]
+            source.may_go.set()
+            until(lambda: source.closed and bool(other.started or delivery == "acknowledged"), 5.0, "letting go")
+
+    run.ticks(18, each)
+    assert took_s[0] < 2.0 and other.started == 1 and other.closed
+    (batch,) = run.of(Detections)
+    assert isinstance(batch, Detections) and len(batch) == 1
+    assert run.watch.status().sources["scripted"].up
+    assert not [h for h in run.of(Health) if isinstance(h, Health) and h.condition == "dropped"]
+
+
+def test_what_a_source_that_is_taken_out_hears_until_it_is_closed_is_counted(tmp_path: Path) -> None:
+    source, other = Clinging(), Scripted(name="other")
+    run = Run(tmp_path / "store", source, HandClock(START_NS), garden())
+
+    def each(status: WatchStatus) -> None:
+        if status.ticks == 8:
+            change = change_of(run.watch.pipeline, [], described(garden(), sensors=garden(("pir-1", "pir-2")).sensors))
+            assert isinstance(change, Change)
+            run.watch.take_up(change._replace(sources=[Supervised(garden(), lambda: other)]))
+        if status.ticks == 10:
+            source.waiting = [movement(run.clock.now_ns() + n) for n in (1, 2)]
+            source.may_go.set()
+            until(lambda: source.closed, 5.0, "letting go")
+
+    run.ticks(14, each)
+    (told,) = [h for h in run.of(Health) if isinstance(h, Health) and h.condition == "dropped"]
+    assert told.count == 2 and "0 records held for order and 2 messages not taken yet are lost" in told.text
+
+
+def test_what_is_lost_with_a_source_that_is_let_go_at_the_very_end_stands_in_the_audit_chain(tmp_path: Path) -> None:
+    source, other = Clinging(), Scripted(name="other")
+    run = Run(tmp_path / "store", source, HandClock(START_NS), garden())
+
+    def each(status: WatchStatus) -> None:
+        if status.ticks == 4:
+            change = change_of(run.watch.pipeline, [], described(garden(), sensors=()))
+            assert isinstance(change, Change)
+            run.watch.take_up(change._replace(sources=[Supervised(garden(), lambda: other)]))
+            source.waiting = [movement(run.clock.now_ns())]
+            threading.Timer(0.2, source.may_go.set).start()
+
+    run.ticks(4, each)
+    with open_store(tmp_path / "store") as reader:
+        texts = [each.entry.payload or b"" for each in reader.audits() if each.entry.kind == "dropped"]
+    assert len(texts) == 1 and b"1 messages not taken yet are lost" in texts[0]
+
+
+def told_anew(tmp_path: Path, said: list[str]) -> Run:
+    """A watch that has taken up other notifiers, with the thread that finishes it at its end."""
+    run = Run(tmp_path / "store", Scripted(), HandClock(START_NS))
+    after = described(
+        garden(), notifiers=(NotifierSpec("webhook", {"url": "https://127.0.0.1:9/", "secret": {"env": "HOOK"}}),)
+    )
+    reloader = Reloader(run.watch, lambda: after, said.append, within_s=0.01)
+    reloader.ask()
+    reloader.after_tick()
+    for thread in threading.enumerate():
+        if thread.name == "reload":
+            thread.join(10.0)
+    assert reloader.ask() == (True, "nothing has changed")
+    return run
+
+
+def test_a_store_that_is_busy_when_telling_begins_anew_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls, said = LiveWatch.tell_by, list[int](), list[str]()
+
+    def tell_by(self: LiveWatch, notifiers: Sequence[Notifier]) -> None:
+        calls.append(1)
+        if len(calls) < 3:
+            raise StoreError("the store is busy")
+        real(self, ())  # the watch, which is not running yet, would start what stands there once more
+
+    monkeypatch.setattr(LiveWatch, "tell_by", tell_by)
+    monkeypatch.setattr("linewatch.app.reloading._AGAIN_S", (0.0, 0.0))
+    monkeypatch.setenv("HOOK", "k" * 32)
+    told_anew(tmp_path, said).ticks(2)
+    assert len(calls) == 3 and "taken up; changed: notifiers" in said[0] and "busy" not in said[0]
+
+
+def test_a_watch_that_can_tell_nobody_any_more_says_so_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tell_by(self: LiveWatch, notifiers: Sequence[Notifier]) -> None:
+        raise StoreError("the store is gone")
+
+    said = list[str]()
+    monkeypatch.setattr(LiveWatch, "tell_by", tell_by)
+    monkeypatch.setattr("linewatch.app.reloading._AGAIN_S", (0.0, 0.0))
+    monkeypatch.setenv("HOOK", "k" * 32)
+    run = told_anew(tmp_path, said)
+    assert "but nobody can be told anything: StoreError: the store is gone" in said[0]
+    with pytest.raises(LinewatchError, match="nobody can be told anything"):
+        run.ticks(2)
