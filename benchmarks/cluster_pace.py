@@ -136,13 +136,7 @@ def shipped(run: Path) -> list[TickInputs]:
 
 def detections_in(ticks: list[TickInputs], after: int) -> int:
     """How many detections were shipped after this tick."""
-    records = (
-        from_bytes(raw)
-        for each in ticks
-        if each.tick.index > after
-        for kind, _, raw in each.inputs
-        if kind == "detections"
-    )
+    records = (from_bytes(raw) for each in ticks if each.tick.index > after for _, _, raw in each.inputs)
     return sum(len(record) for record in records if isinstance(record, Detections))
 
 

@@ -81,6 +81,7 @@ def _submit(args: argparse.Namespace) -> int:
         until_ns=None if args.until is None else time_ns_of(args.until, "--until"),
         speed=args.speed,
         on_output=printer.show,
+        say=_say,
     )
     if args.json:
         for incident in done.incidents:

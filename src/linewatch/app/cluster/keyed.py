@@ -10,7 +10,8 @@ from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from linewatch.app.cluster.keys import key_of, run_key
-from linewatch.app.cluster.plan import Plan, checked_plan
+from linewatch.app.cluster.plan import Plan, checked_plan, hand_over_folder, inputs_folder
+from linewatch.app.cluster.pruning import mark_kept
 from linewatch.app.cluster.work import (
     KEEP_TICKS,
     NONE_YET,
@@ -18,15 +19,22 @@ from linewatch.app.cluster.work import (
     DeskState,
     Gate,
     GateState,
+    Part,
+    SectionBatch,
     SectionState,
     SectionWork,
     Together,
     encode,
 )
 from linewatch.app.pipeline import Pipeline
+from linewatch.clock import WallClock
 
-_POLL_MS: Final = 5
-"""How often a gate looks for inputs."""
+_POLL_NS: Final = 2_000_000
+"""How often gates look for inputs."""
+_LOOK_NS: Final = 40_000_000
+"""How long gates look in one turn: a checkpoint may have to wait for so long."""
+_NEXT_MS: Final = 1
+"""When their next turn is."""
 _RETRY_MS: Final = 4
 """How often sections look for neighbours in other processes."""
 _ALL: Final = 0
@@ -104,42 +112,56 @@ class _Turns:
         return True
 
 
+def _let_in(gate: Gate) -> Iterator[tuple[Part, dict[tuple[str, str], SectionBatch]]]:
+    for _ in range(_BURST):
+        given = gate.take()
+        if given is None:
+            return
+        yield given
+
+
 class Seeds(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no types
-    """Key: a run. Looks for its inputs every few milliseconds and lets them in."""
+    """Key: a run. Looks for its inputs every few milliseconds and lets them in.
+
+    Looking costs next to nothing, a turn of the engine a millisecond on both of its sides: so a turn looks for a while.
+    """
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Nothing is known of any run yet."""
         self._state = runtime_context.get_state(ValueStateDescriptor("gate", _BYTES))
         self._gates: dict[int, tuple[str, Gate, dict[tuple[str, str], int]]] = {}
         self._turns = _Turns()
+        self._clock = WallClock()
 
     def process_element(self, value: Any, ctx: Any) -> Iterator[Any]:
         """A seed: begin to look."""
         if self._state.value() is None:
             self._state.update(encode(_Kept(value, "", "", None)))
-            self._turns.ask(ctx, _key(ctx), _POLL_MS)
+            self._turns.ask(ctx, _ALL, _NEXT_MS)
         yield from ()
 
     def on_timer(self, timestamp: int, ctx: Any) -> Iterator[Any]:
-        """Let in what has come."""
+        """Let in what has come, of whichever run of this process."""
         key = _key(ctx)
-        if not self._turns.is_due(ctx, key, timestamp):
-            return
         if key not in self._gates:
             self._gates[key] = self._set_up()
-        run, gate, keys = self._gates[key]
-        given = None
-        for _ in range(_BURST):
-            given = gate.take()
-            if given is None:
-                break
-            part, batches = given
-            yield TO_DESK, Row(key, Row(run, str(part.tick.index), str(part.number), encode(part)))
-            for (line, section), batch in batches.items():
-                yield Row(keys[line, section], Row(run, line, section, encode(batch)))
+        if self._turns.is_due(ctx, _ALL, timestamp):
+            found = False
+            end_ns = self._clock.now_ns() + _LOOK_NS
+            while not found and self._clock.now_ns() < end_ns:
+                for each, (run, gate, keys) in self._gates.items():
+                    for part, batches in _let_in(gate):
+                        found = True
+                        yield TO_DESK, Row(each, Row(run, str(part.tick.index), str(part.number), encode(part)))
+                        for (line, section), batch in batches.items():
+                            yield Row(keys[line, section], Row(run, line, section, encode(batch)))
+                if not found:
+                    self._clock.wait_until_ns(self._clock.now_ns() + _POLL_NS)
+        run, gate, _ = self._gates[key]
         if gate.since >= KEEP_TICKS:
             self._state.update(encode(_Kept(run, "", "", encode(gate.state()))))
-        self._turns.ask(ctx, key, _POLL_MS if given is None else 1)
+            mark_kept(inputs_folder(Path(run)), gate.done)
+        self._turns.ask(ctx, _ALL, _NEXT_MS)
 
     def _set_up(self) -> tuple[str, Gate, dict[tuple[str, str], int]]:
         kept = msgspec.msgpack.decode(self._state.value(), type=_Kept)
@@ -204,6 +226,7 @@ class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships 
         waiting, state.waiting = state.waiting, ()
         self._state.update(encode(_Kept(run, line, work.name, encode(state))))
         self._since.update(list(waiting))
+        mark_kept(hand_over_folder(Path(run), line, work.name), work.done)
 
     def _set_up(self, key: int) -> None:
         kept = msgspec.msgpack.decode(self._state.value(), type=_Kept)

@@ -16,11 +16,12 @@ from linewatch.app.cluster.plan import (
     read_plan,
     write_plan,
 )
-from linewatch.app.cluster.site_run import Done, replay_on_cluster
+from linewatch.app.cluster.pruning import Pruner
+from linewatch.app.cluster.site_run import REMEMBERED, Done, replay_on_cluster
 from linewatch.app.cluster.standalone import Standalone, versions_in
 from linewatch.app.cluster.tick_log import last_tick
 from linewatch.app.settings import settings_id, settings_of
-from linewatch.errors import InputError
+from linewatch.errors import InputError, StoreError
 from linewatch.ports import Recording
 from linewatch.site.fingerprint import site_fingerprint
 from linewatch.site.load import load_site
@@ -28,6 +29,8 @@ from linewatch.site.load import load_site
 ENGINE: Final = "flink"
 """Folder of a run in which the engine keeps what is its own."""
 _SEEDS: Final = "seeds"
+_PRUNE_TICKS: Final = 120
+"""How often old files are looked for."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -75,11 +78,13 @@ def submit(
     until_ns: int | None = None,
     speed: float | None = None,
     on_output: Callable[..., None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Done:
     """Start what is not there of the engine and the job, ship the recordings, commit what is decided to `out`.
 
     Goes on with a run that was stopped or killed: the job from its newest savepoint or checkpoint, the site from the
-    last tick of its store. Raises `InputError` where the plan no longer fits, before anything is started.
+    last tick of its store. Meanwhile deletes what nobody will read again; `say` is told where that fails. Raises
+    `InputError` where the plan no longer fits, before anything is started.
     """
     plan = read_plan(run)
     site = load_site(plan.site)
@@ -96,8 +101,33 @@ def submit(
     engine = Standalone(run / ENGINE, python)
     start(engine, run, workers, spare, execution)
     return replay_on_cluster(
-        run, plan, site, settings, recordings, out=out, until_ns=until_ns, speed=speed, on_output=on_output
+        run,
+        plan,
+        site,
+        settings,
+        recordings,
+        out=out,
+        until_ns=until_ns,
+        speed=speed,
+        on_output=on_output,
+        on_decided=_pruning(engine, Pruner(run, plan, engine.rest), say),
     )
+
+
+def _pruning(engine: Standalone, pruner: Pruner, say: Callable[[str], None]) -> Callable[[int, int, int], None]:
+    """What looks, every so many ticks, for files that nobody will read again."""
+    said: set[str] = set()
+
+    def look(index: int, _sent_ns: int, _heard_ns: int) -> None:
+        if index % _PRUNE_TICKS == 0 and (job := engine.job()) is not None:
+            try:
+                pruner.look(job["jid"], index - REMEMBERED)
+            except StoreError as error:
+                if str(error) not in said:
+                    said.add(str(error))
+                    say(f"{error}; it stays, and nothing after it is deleted")
+
+    return look
 
 
 def start(engine: Standalone, run: Path, workers: int, spare: int, execution: str) -> None:

@@ -72,6 +72,10 @@ class Told(Pipeline):
         super().__init__(site, settings)
         self._log = TickLogReader(decided_folder(run), from_tick)
 
+    def skip(self, before: int) -> None:
+        """Ticks before this one are committed: nobody asks for them again."""
+        self._log.forget(before)
+
     @property
     def repeats(self) -> int:
         """Decisions that came again, the same."""
@@ -156,6 +160,7 @@ def replay_on_cluster(
         if (found := journal.positions()) is not None:
             runner.resume(found, journal.incidents())
             start = found.tick + 1
+            told.skip(start)
         index = start
         while index <= shipper.last:
             shipped = shipper.ship(index + AHEAD)

@@ -42,6 +42,9 @@ _SETTINGS: Final = {
     # All workers of a job share hand-overs, so a job is one region: it starts again as a whole or not at all.
     "jobmanager.execution.failover-strategy": "full",
     "cluster.evenly-spread-out-slots": "true",
+    # The engine only carries here: its compiler's second stage and its parallel collector cost more than they give.
+    "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    "env.java.opts.taskmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
 }
 
 

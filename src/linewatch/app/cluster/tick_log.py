@@ -1,7 +1,8 @@
 """A durable log of one stream by tick: what a site ships, what a section hands over, what was decided.
 
 Every writer opens a file of its own, numbered one above the last: that number is its **epoch**. Who finds a file of a
-later epoch in the folder has been replaced and writes no more (a fence), so two owners never mix in one file. Readers
+later epoch in the folder has been replaced and writes no more (a fence), so two owners never mix in one file. What all
+consumers have passed is deleted, oldest file first: who finds his own file gone has been replaced too. Readers
 take the first frame of each tick and compare every repeat with it: steps are deterministic, so a repeat that differs
 is a fault and is told, never used.
 
@@ -50,10 +51,19 @@ class FencedError(StoreError):
 class TickLogWriter:
     """Appends the frames of one stream. `durable`: every frame is on disk before `append` returns."""
 
-    def __init__(self, folder: Path, stream: str, versions: Mapping[str, str], *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stream: str,
+        versions: Mapping[str, str],
+        *,
+        durable: bool = False,
+        roll_bytes: int | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._durable = durable
+        self._roll_bytes = ROLL_BYTES if roll_bytes is None else roll_bytes
         self._stream = stream
         self._versions = dict(versions)
         while True:
@@ -72,9 +82,9 @@ class TickLogWriter:
 
     def append(self, tick: int, payload: bytes) -> None:
         """Add the frame of one tick. Raises `FencedError` where another owner has come."""
-        if self._next.exists():
+        if self._next.exists() or not os.fstat(self._file.fileno()).st_nlink:
             raise self._fenced()
-        if self._size > ROLL_BYTES:
+        if self._size > self._roll_bytes:
             self._file.close()
             try:
                 self._open(self.epoch + 1)
@@ -138,29 +148,31 @@ class TickLogReader:
         newest = max(self._ends, default=0)
         # Numbers of files follow each other, so the one after the last known tells whether there are more. Once a
         # later owner has begun, nothing new can come in the files before his that he does not write again.
-        if not newest or (self._folder / _name(newest + 1)).exists():
-            for epoch in epochs(self._folder):
-                self._ends.setdefault(epoch, 0)
-                self._read(epoch)
-        else:
-            self._read(newest)
+        # Files are deleted oldest first: where that one is gone, so is the newest known.
+        if newest and not (self._folder / _name(newest + 1)).exists() and self._read(newest):
+            return
+        for epoch in epochs(self._folder):
+            self._ends.setdefault(epoch, 0)
+            self._read(epoch)
 
-    def _read(self, epoch: int) -> None:
+    def _read(self, epoch: int) -> bool:
+        """Take what is new in a file; whether it is there."""
         path = self._folder / _name(epoch)
         try:
             file = path.open("rb")
         except FileNotFoundError:
-            return  # deleted, as all of it was too old
+            return False  # deleted, as all of it was too old
         with file:
             size = os.fstat(file.fileno()).st_size
             if size <= self._ends[epoch]:
-                return
+                return True
             file.seek(self._ends[epoch])
             raw = file.read(size - self._ends[epoch])
         used, found = frames(raw, path, self._ends[epoch])
         self._ends[epoch] += used
         for tick, payload in found:
             self._keep(tick, payload, path)
+        return True
 
     def _keep(self, tick: int, payload: bytes, path: Path) -> None:
         if tick < self._from_tick:
@@ -240,15 +252,29 @@ def last_tick(folder: Path) -> int | None:
 
 
 def prune(folder: Path, before_tick: int) -> int:
-    """Delete files that hold only ticks before this one, but never the newest; how many were deleted."""
+    """Delete files that hold only ticks before this one, oldest first; how many were deleted.
+
+    The newest file, and the newest that holds a tick, always stay: they tell who writes, and how far it came.
+    """
     deleted = 0
-    for epoch in epochs(folder)[:-1]:
-        path = folder / _name(epoch)
+    kept = epochs(folder)
+    while len(kept) > 1:
+        path = folder / _name(kept[0])
         _, found = frames(path.read_bytes(), path, 0)
-        if all(tick < before_tick for tick, _ in found):
-            path.unlink()
-            deleted += 1
+        if any(tick >= before_tick for tick, _ in found):
+            break
+        if found and not any(_holds_ticks(folder / _name(epoch)) for epoch in kept[1:]):
+            break
+        path.unlink()
+        deleted += 1
+        del kept[0]
     return deleted
+
+
+def _holds_ticks(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.readline()
+        return len(file.read(_FRAME.size)) == _FRAME.size
 
 
 def _name(epoch: int) -> str:

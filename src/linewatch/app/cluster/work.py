@@ -30,6 +30,7 @@ NONE_YET: Final = -1
 """Index of the tick before the first one."""
 KEEP_TICKS: Final = 16
 """Ticks after which a state is frozen anew: a freeze costs about as much as a tick of a quiet section."""
+_HAND_OVER_ROLL_BYTES: Final = 1024 * 1024
 _MOST_PARTS: Final = 256
 """Parts that sections give in one turn, so that a long backlog holds up no checkpoint."""
 
@@ -191,7 +192,9 @@ class SectionWork:
             for other in neighbours(sections, section)
         }
         folder = hand_over_folder(run, line, section)
-        self._out = TickLogWriter(folder, f"hand-over {line}/{section}", versions or {}, durable=durable)
+        self._out = TickLogWriter(
+            folder, f"hand-over {line}/{section}", versions or {}, durable=durable, roll_bytes=_HAND_OVER_ROLL_BYTES
+        )
 
     def offer(self, raw: bytes) -> bool:
         """A batch for this section. One that was done or came already is left; whether it is new."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from linewatch.app.cluster.plan import Plan
+from linewatch.app.cluster.plan import Plan, hand_over_folder, inputs_folder
+from linewatch.app.cluster.pruning import mark_kept
 from linewatch.app.cluster.work import (
     NONE_YET,
     Desk,
@@ -40,10 +41,12 @@ class ByHand:
         for name, work in self.sections.items():
             if work.since >= self.random.randrange(1, 6):
                 self.kept_sections[name] = work.state()
+                mark_kept(hand_over_folder(self.run, *name), work.done)
         if self.desk.since >= self.random.randrange(1, 6):
             self.kept_desk = self.desk.state()
         if self.gate.since >= self.random.randrange(1, 6):
             self.kept_gate = self.gate.state()
+            mark_kept(inputs_folder(self.run), self.gate.done)
         sections = [(line, name, state) for (line, name), state in self.kept_sections.items()]
         return encode((self.kept_gate, sections, self.kept_desk))
 
