@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from linewatch.app.acknowledging import acknowledgements_of
+from linewatch.app.console_cluster import StoreRun
 from linewatch.app.console_comparisons import StoredComparisons
 from linewatch.app.console_repairs import SiteRepairs
 from linewatch.app.features import features_of
@@ -134,6 +135,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         levels=link,
         comparisons=StoredComparisons(store),
         site_files=link,
+        cluster=StoreRun(store, clock),
     )
 
 

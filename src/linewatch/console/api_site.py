@@ -149,6 +149,7 @@ async def health(call: Call) -> HealthShape:
         repair=[] if services.repairs is None else services.repairs(*found, live.now_ns()),
         mutes=mute_shapes(picture),
         corrections=correction_shapes(picture),
+        cluster=None if services.cluster is None else services.cluster(),
     )
 
 

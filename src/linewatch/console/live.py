@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from linewatch.clock import Clock, monotonic_s
+from linewatch.console.cluster_shapes import ClusterShape
 from linewatch.console.events import event, events_of
 from linewatch.console.follow import Follower
 from linewatch.console.frames import Filming, Frame, frame_of, gap_frame, known_frame, track_frame, weather_frame
@@ -20,7 +21,9 @@ from linewatch.site.model import Site
 STATE_S: Final = 0.5
 """Time between two states."""
 QUIET_S: Final = 2.5
-"""A watch that has committed no tick for so long does not count as up."""
+"""A watch that has committed no tick for so long does not count as up ..."""
+UNANSWERED_S: Final = 1.25
+"""... and one that does not answer either, after so long: a killed one is told within 3 s."""
 _NS_PER_S: Final = 1_000_000_000
 _FAR_NS: Final = 3_600 * _NS_PER_S
 """A record that is an hour away from the clock is one that is played."""
@@ -39,8 +42,16 @@ def whole(picture: Picture) -> list[Frame]:
 class Live:
     """Holds the picture of now. Everything here happens in one event loop."""
 
-    def __init__(self, site: Site, open_history: Callable[[], History], audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self,
+        site: Site,
+        open_history: Callable[[], History],
+        audit: Audit,
+        clock: Clock,
+        cluster: Callable[[], ClusterShape | None] | None = None,
+    ) -> None:
         self.site = site
+        self._cluster = cluster
         self.run = ""
         self.picture = Picture(site)
         self.feed = Hub(lambda seq, lost: gap_frame(seq, f"{lost} frames left out: this listener is too slow"))
@@ -91,7 +102,7 @@ class Live:
         counters = self.picture.counters()
         tick = self.picture.tick
         quiet_s = monotonic_s() - self._ticked_s
-        up = bool(self.run) and quiet_s < QUIET_S
+        up = bool(self.run) and quiet_s < (QUIET_S if self._pulse.up else UNANSWERED_S)
         why = "" if up else (self.trouble or self._pulse.reason or f"no tick for {quiet_s:.0f} s")
         wall_ns = self._clock.now_ns()
         behind_s = quiet_s if self._played() else max(wall_ns - self._tick_ns, 0) / _NS_PER_S
@@ -111,7 +122,13 @@ class Live:
             sources=list(self._pulse.sources),
             watch="up" if up else "down",
             why=why,
+            unworked=self._unworked(),
         )
+
+    def _unworked(self) -> int:
+        """Sections that no worker of the cluster works on."""
+        found = None if self._cluster is None else self._cluster()
+        return 0 if found is None else len(found.without)
 
     def whole(self) -> list[Frame]:
         """All that stands, for a listener who has just come: tracks that live, own people, weather."""

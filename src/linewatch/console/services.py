@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from linewatch.clock import Clock
 from linewatch.comparison_ports import Comparisons
 from linewatch.console.access import Throttle
+from linewatch.console.cluster_shapes import ClusterShape
 from linewatch.console.health_shapes import RepairShape
 from linewatch.console.live import Live
 from linewatch.console.settings import ConsoleSettings
@@ -18,6 +19,9 @@ from linewatch.site.model import Site
 
 Repairs = Callable[[Sequence[Outage], Sequence[Health], Sequence[OperatorAct], int], list[RepairShape]]
 """From open outages, last findings, acts that name an owner, and a time, to the list of repairs."""
+
+Cluster = Callable[[], ClusterShape | None]
+"""How the run is that decides this store, as far as is known now; None for a store that no cluster decides."""
 
 
 class Needs(NamedTuple):
@@ -53,6 +57,9 @@ class Needs(NamedTuple):
     """Tries other settings on a past period; None where they are not built in."""
     site_files: SiteFiles | None = None
     """The files of the site, which people may change; None where there is no way to them."""
+
+    cluster: Cluster | None = None
+    """How the cluster is that decides this store; None where nobody can tell."""
 
 
 class Services(NamedTuple):
@@ -90,6 +97,8 @@ class Services(NamedTuple):
     """As in `Needs`."""
     site_files: SiteFiles | None
     """As in `Needs`."""
+    cluster: Cluster | None
+    """As in `Needs`."""
     live: Live
     """What is going on now."""
     watching: Watching
@@ -100,5 +109,5 @@ class Services(NamedTuple):
 
 def services_of(needs: Needs, settings: ConsoleSettings) -> Services:
     """Put together what endpoints need."""
-    live = Live(needs.site, needs.open_history, needs.audit, needs.clock)
+    live = Live(needs.site, needs.open_history, needs.audit, needs.clock, needs.cluster)
     return Services(settings, *needs, live, Watching(needs.site, live), Throttle())

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from linewatch.console.cluster_shapes import ClusterShape
 from linewatch.console.health_shapes import CorrectionShape, MuteShape, RepairShape
 from linewatch.records.incident import IncidentState, Standing
 from linewatch.records.vocabulary import Act, Assessment, Concern, Hazard, Kind, Mover, Outcome, Role
@@ -289,6 +290,7 @@ class HealthShape(msgspec.Struct, frozen=True):
     repair: list[RepairShape]
     mutes: list[MuteShape]
     corrections: list[CorrectionShape]
+    cluster: ClusterShape | None
 
 
 class SeatShape(msgspec.Struct, frozen=True):
@@ -365,7 +367,7 @@ class NewToken(msgspec.Struct, frozen=True):
 
 
 class StateShape(msgspec.Struct, frozen=True, kw_only=True):
-    """How the watch is, at least once a second."""
+    """How the watch is, at least once a second. `unworked` counts sections that no worker of a cluster works on."""
 
     run: str
     seq: int
@@ -382,3 +384,4 @@ class StateShape(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[dict[str, Any]]
     watch: str
     why: str
+    unworked: int

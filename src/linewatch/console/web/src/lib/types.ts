@@ -101,6 +101,8 @@ export interface LiveState extends Counts {
   sources: SourceState[];
   watch: 'up' | 'down';
   why?: string;
+  /** Sections that no worker of a cluster works on. */
+  unworked?: number;
 }
 
 export interface Me {
@@ -228,6 +230,23 @@ export interface Health {
   repair: Repair[];
   mutes?: Mute[];
   corrections?: Correction[];
+  cluster?: Cluster | null;
+}
+
+/** The run on a cluster that decides this store. */
+export interface Cluster {
+  run: string;
+  state: string;
+  why: string;
+  workers: number | null;
+  spare: number | null;
+  restarts: number | null;
+  checkpoint_age_s: number | null;
+  shipped: number | null;
+  decided: number | null;
+  behind_s: number | null;
+  sections: number;
+  without: { line: string; section: string; since_ms: number; why: string }[];
 }
 
 export interface Track {
