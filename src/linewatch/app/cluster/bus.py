@@ -3,11 +3,13 @@
 The log stays what counts on both sides; the bus only carries it. Who sends asks the bus for the last tick that it has
 and goes on from there; who receives keeps its own position, beside the log that it writes, and never trusts a cursor of
 the server. So a bus that is away for an hour costs time and nothing else: the site goes on writing its log, and what
-is carried twice is dropped by tick.
+is carried twice is dropped by tick. What has been carried is deleted behind it: files of the sender's log once the bus
+has them, messages of the bus once the receiver's log has them on disk.
 """
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -20,11 +22,15 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import BadRequestError, NotFoundError
 
 from linewatch.app.cluster.plan import decided_folder, inputs_folder
-from linewatch.app.cluster.tick_log import TickLogReader, TickLogWriter, last_tick
+from linewatch.app.cluster.tick_log import TickLogReader, TickLogWriter, last_tick, prune
 
 PIECE_BYTES: Final = 512 * 1024
 """Longest message; a frame that is longer travels in pieces. Servers take 1 MiB by default."""
 _AGAIN_S: Final = 0.5
+KEPT_TICKS: Final = 2_400
+"""Ticks that stay in the sender's log though the bus has them: what may be sent again if the bus loses its disk."""
+CLEAN_FRAMES: Final = 240
+"""How often either side deletes what was carried, in frames."""
 _POLL_S: Final = 0.02
 _FETCH_S: Final = 0.5
 _ANSWER_S: Final = 5.0
@@ -117,6 +123,8 @@ async def send(url: str, route: Route, folder: Path, stop: asyncio.Event, carrie
             await _publish(stream, route, at, payload)
             log.forget(at)
             carried.frames += 1
+            if carried.frames % CLEAN_FRAMES == 0:
+                prune(folder, at - KEPT_TICKS)
 
     await _again_and_again(url, while_up, stop, carried)
 
@@ -129,10 +137,11 @@ async def receive(
     last = last_tick(folder)
     mark = folder / "bus.position"
     done = int(mark.read_text()) if mark.exists() else 0
+    cleaned = done
     pieces: list[bytes] = []
 
     async def while_up(client: Client) -> None:
-        nonlocal done, last
+        nonlocal cleaned, done, last
         stream = client.jetstream(timeout=_ANSWER_S)
         await _there(stream, route)
         pieces.clear()
@@ -155,6 +164,10 @@ async def receive(
                 done = expected - 1
             if messages:
                 _keep(mark, done)
+            if done - cleaned >= CLEAN_FRAMES:
+                # The last one stays: it tells the sender how far the bus is.
+                await stream.purge_stream(route.stream, seq=done)
+                cleaned = done
 
     try:
         await _again_and_again(url, while_up, stop, carried)
@@ -190,9 +203,12 @@ def _joined(message: Msg, pieces: list[bytes]) -> int | None:
 
 
 def _keep(mark: Path, done: int) -> None:
-    """Keep the position. Behind the log after a crash it does no harm: what comes again is dropped by its tick."""
+    """Keep the position, on disk, as messages before it may be deleted. What comes again is dropped by its tick."""
     written = mark.with_suffix(".new")
-    written.write_text(str(done))
+    with written.open("w") as file:
+        file.write(str(done))
+        file.flush()
+        os.fsync(file.fileno())
     written.replace(mark)
 
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import nats
 import pytest
 
-from linewatch.app.cluster import bus
+from linewatch.app.cluster import bus, tick_log
 from linewatch.app.cluster.bus import Carried, relay
 from linewatch.app.cluster.plan import Plan
 from linewatch.app.cluster.site_run import replay_on_cluster
@@ -88,6 +89,9 @@ def test_a_bus_that_is_killed_and_comes_back_loses_and_doubles_nothing(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus, "PIECE_BYTES", 1_000)
+    monkeypatch.setattr(bus, "CLEAN_FRAMES", 4)
+    monkeypatch.setattr(bus, "KEPT_TICKS", 5)
+    monkeypatch.setattr(tick_log, "ROLL_BYTES", 2_000)
     _, _, plan = three_sections(tmp_path / "site")
     sides = [Relay(server.url, tmp_path / "site" / "run", plan, at_site=True)]
     sides.append(Relay(server.url, tmp_path / "cluster", plan, at_site=False))
@@ -113,6 +117,20 @@ def test_a_bus_that_is_killed_and_comes_back_loses_and_doubles_nothing(
     assert {tick: there.get(tick) for tick in frames} == frames and there.repeats == 0
     sent = sides[0].carried
     assert sent is not None and sent[0].breaks > 0
+    # What was carried is gone from the sender's log and from the bus, but for a little.
+    kept = TickLogReader(tmp_path / "site" / "run" / "in").after(-1)
+    assert kept is not None and 25 < kept[0] <= 35
+    assert messages_on(server, "LINEWATCH-test-in") < 40
+
+
+def messages_on(server: Server, stream: str) -> int:
+    async def ask() -> int:
+        client = await nats.connect(server.url)
+        found = await client.jetstream().stream_info(stream)
+        await client.close()
+        return found.state.messages
+
+    return asyncio.run(ask())
 
 
 def test_over_a_bus_the_store_is_the_one_of_one_machine(tmp_path: Path, server: Server) -> None:
