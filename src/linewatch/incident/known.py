@@ -13,7 +13,7 @@ import msgspec
 
 from linewatch.incident.entries import Refusal
 from linewatch.incident.state import Explained, IncidentStepState
-from linewatch.records import MOVERS, KnownActivity, OperatorAct, Track, quantise
+from linewatch.records import MOVERS, KnownActivity, KnownMover, OperatorAct, Track, quantise
 from linewatch.site.model import Site
 
 MOVES: Final = ("plan", "call_off")
@@ -82,6 +82,16 @@ def problem_with(site: Site, activity: KnownActivity, now_ns: int) -> str:
         ),
     )
     return next((said for wrong, said in checks if wrong), "")
+
+
+def placed(state: IncidentStepState, said: KnownMover) -> None:
+    """Take a report of where own people are."""
+    # Whoever speaks last under a name decides whether it is trusted: a name that was borrowed explains nothing.
+    state.trusted.pop(said.id, None)
+    if said.authenticated:
+        state.trusted[said.id] = said
+        state.proven.pop(said.id, None)
+        state.proven[said.id] = said
 
 
 def explained(state: IncidentStepState, track: Track, now_ns: int) -> Explained | None:

@@ -108,6 +108,8 @@ class IncidentStepState(msgspec.Struct):
     """Latest weather by line and stretch."""
     trusted: dict[str, KnownMover] = {}
     """The last report of each known mover that has proved who it is, by its id."""
+    proven: dict[str, KnownMover] = {}
+    """The last proved place of each, kept though somebody without proof speaks under its name."""
     activities: dict[str, KnownActivity] = {}
     """What is planned and not over, by its id."""
     explained: dict[str, Explained] = {}

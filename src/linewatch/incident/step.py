@@ -104,10 +104,7 @@ class IncidentStep:
         if isinstance(item, Weather):
             state.weather[f"{item.line}/{item.from_m}-{item.to_m}"] = item
         elif isinstance(item, KnownMover):
-            # Whoever speaks last under a name decides whether it is trusted: a name that was borrowed explains nothing.
-            state.trusted.pop(item.id, None)
-            if item.authenticated:
-                state.trusted[item.id] = item
+            known.placed(state, item)
         elif isinstance(item, Emergency):
             weather = self._weather_at(state, item.line, item.chainage_m)
             return emergencies.heard(self.site, state, item, weather, tick, self.settings_id)

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from linewatch.incident.emergencies import AGAIN_S, MOST_UNPROVED
-from linewatch.records import Emergency, Health, Incident
+from linewatch.incident.emergencies import AGAIN_S, MOST_PLACES, MOST_UNPROVED, PROVED_S
+from linewatch.records import Emergency, Health, Incident, KnownMover
 from tests.strategies import T0_NS
 from tests.unit.incident.test_flood import Line
 from tests.unit.incident.test_step import S
@@ -79,3 +79,51 @@ def test_what_comes_late_changes_nothing(over: bool) -> None:
     before = only(line)
     assert only(line.at(11, cry(5, over=over, chainage_m=9_000.0))) == before
     assert not Line().at(1, cry(1, over=True)).state.incidents
+
+
+def unproved(seconds: float, at_m: float, **more: object) -> Emergency:
+    return cry(seconds, chainage_m=at_m, authenticated=False, **more)
+
+
+def position(seconds: float, at_m: float, *, proved: bool = True) -> KnownMover:
+    return KnownMover("patrol-1", "main", T0_NS + round(seconds * S), at_m, 5.0, 30.0, authenticated=proved)
+
+
+def test_a_cry_without_proof_is_placed_where_its_device_was_last_by_its_own_proof_and_says_what_it_claims() -> None:
+    line = Line().at(1, position(1, 5_000.0)).at(41, unproved(41, 25_000.0, where="52.9N 23.9E"))
+    found = only(line)
+    assert (found.kind, found.chainage_m, found.front_m) == ("distress", 5_000.0, 30.0)
+    assert "at the last place that it has proved, 40 s before; who cries without proof says 52.9N 23.9E" in found.reason
+    assert "has not proved who it is" in found.reason and found.chainage_sigma_m == pytest.approx(60.2, abs=0.1)
+    line.at(50, position(50, 5_200.0)).at(51, position(51, 20_000.0, proved=False)).at(61, unproved(61, 25_000.0))
+    assert only(line).chainage_m == 5_200.0
+
+
+def test_a_proof_of_long_ago_places_nobody_any_more() -> None:
+    line = Line().at(1, position(1, 5_000.0)).at(2 + PROVED_S, unproved(2 + PROVED_S, 9_000.0))
+    assert only(line).chainage_m == 9_000.0
+
+
+def test_a_cry_under_the_same_name_from_too_far_away_is_a_case_of_its_own_and_moves_nobody() -> None:
+    line = Line().at(1, unproved(1, 5_000.0))
+    for seconds in range(10, 60, 10):
+        line.at(seconds, unproved(seconds, 25_000.0)).at(seconds + 1, unproved(seconds + 1, 5_000.0 + seconds))
+    real, forged = line.state.incidents.values()
+    assert (real.chainage_m, forged.chainage_m) == (5_050.0, 25_000.0) and real.id != forged.id
+    assert {real.kind, forged.kind} == {"distress"}
+
+
+def test_one_name_opens_no_more_than_a_few_cases_without_proof_and_then_moves_none_of_them() -> None:
+    line = Line()
+    for number in range(MOST_PLACES + 3):
+        line.at(number + 1, unproved(number + 1, 3_000.0 + 4_000.0 * number))
+    places = [each.chainage_m for each in line.state.incidents.values()]
+    assert places == [3_000.0 + 4_000.0 * number for number in range(MOST_PLACES)]
+    line.at(60, cry(60, chainage_m=12_345.0))
+    assert next(iter(line.state.incidents.values())).chainage_m == 12_345.0  # who proves itself is found where it is
+
+
+def test_a_cry_without_a_place_leaves_the_case_where_it_was() -> None:
+    line = Line().at(1, unproved(1, 5_000.0))
+    line.at(11, unproved(11, 15_000.0, offset_m=None, chainage_sigma_m=15_000.0, where="a place not known"))
+    assert only(line).chainage_m == 5_000.0
