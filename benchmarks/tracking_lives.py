@@ -42,7 +42,7 @@ class Place(NamedTuple):
     offset_m: float
     from_m: float
     to_m: float
-    count: float
+    people: float
 
 
 def sensed_s(simulation: Simulation, truth: Truth) -> frozenset[int]:
@@ -79,7 +79,7 @@ def _on(rows: NDArray[Any], place: Place) -> NDArray[np.bool_]:
 def _beside(rows: NDArray[Any], place: Place) -> NDArray[np.bool_]:
     """Tracks that may be those of a mover that is small: near along the line, and across where that is known."""
     far_y = np.abs(rows["offset_m"] - place.offset_m) > REACH_M + 3.0 * np.sqrt(rows["p_yy"])
-    return _on(rows, place) & ~(np.isfinite(rows["offset_m"]) & far_y)
+    return np.asarray(_on(rows, place) & ~(np.isfinite(rows["offset_m"]) & far_y))
 
 
 class _Life:
@@ -165,7 +165,7 @@ def figures_of(
             for other in others:
                 if (beside := places.get(other.event)) is not None:
                     explained |= _beside(here, beside)
-            found[each.event].take(here, explained, place.count)
+            found[each.event].take(here, explained, place.people)
     held = [{name for name, times in found[each.event].on.items() if times >= HELD_S} for each in groups]
     on_both = sum(len(a & b) for i, a in enumerate(held) for b in held[i + 1 :])
     swapped = {

@@ -27,7 +27,9 @@ USUAL_ODDS: Final = 3.0  # a sensor that calls a detection real at these odds sa
 
 @njit(cache=True, nogil=True)
 def _weigh(track: Any, z: Any, gate2: float, birth_per_m: float, per_offset_m: float, per_speed: float) -> float:
-    """Weight of one pair; -1 outside the gate."""
+    """Weight of one pair; -1 outside the gate, and for crowds, which have taken what is theirs before."""
+    if track.crowd:
+        return -1.0
     lag_s = (z.time_ns - track.time_ns) * 1e-9
     s = track.p_xx + z.variance_m2
     dx = z.chainage_m - track.chainage_m - track.velocity_mps * lag_s

@@ -42,6 +42,8 @@ def absorbed(tracks: NDArray[Any], z: Any) -> bool:
     """Whether a detection lies on the stretch of a track, and nothing tells them apart: a part of it, nobody new."""
     for i in range(len(tracks)):
         track = tracks[i]
+        if track.crowd:
+            continue  # it has taken what is its own: the rest was told apart from it
         both = min(track.to_m, z.to_m) - max(track.from_m, z.from_m)
         least = 0.25 * min(track.to_m - track.from_m, z.to_m - z.from_m)
         if both > 0.0 and both >= least and not told_apart(track, z):

@@ -73,6 +73,8 @@ TRACK: Final = np.dtype(
         ("told_log", "f8"),  # natural logarithm of the number that a sensor takes it for
         ("told_sigma", "f8"),
         ("sized_ns", "i8"),  # when they were last brought up to date
+        ("hole_ns", "i8"),  # since when a hole has lain between the parts of a crowd; 0 for none
+        ("hole_m", "f8"),  # where
         ("first_sensor", "i4"),  # index into the sensors of the line
         ("origin", "i4"),  # index of the section it began in
         ("detections", "i4"),
@@ -91,6 +93,7 @@ TRACK: Final = np.dtype(
         ("gait", "u1"),
         ("shadow", "u1"),  # 1: the neighbour's, seen here for one tick
         ("late", "u1"),  # 1: it rests on something that came late
+        ("crowd", "u1"),  # 1: many people, who give many detections at once; see `track.crowd`
         ("side", "i1"),  # which side of the line it was last clearly on: 1 approach side, -1 beyond, 0 not known
         ("sent_life", "u1"),
         ("sent_intent", "u1"),

@@ -10,7 +10,7 @@ from linewatch.ports import Batch
 from linewatch.records import Detections, HandOver, Health, KnownMover, Outage, Record, Tick, Track, concatenate
 from linewatch.records.masking import masked_rows
 from linewatch.site.model import Site
-from linewatch.track import delete, fuse, handover, recall, report
+from linewatch.track import crowd, delete, fuse, handover, recall, report
 from linewatch.track.admit import GOOD, LATE_BUT_GOOD, SLOW, health_of, measurements, on_arrival, only_of, verdicts
 from linewatch.track.associate import associate, gate
 from linewatch.track.group import count, gather
@@ -22,6 +22,7 @@ from linewatch.track.performance import Watch, silence_evidence
 from linewatch.track.predict import predict
 from linewatch.track.settings import TrackSettings
 from linewatch.track.state import (
+    MEASUREMENT,
     NS_PER_S,
     TRACK,
     Corroboration,
@@ -102,6 +103,9 @@ class TrackStep:
         for scan in scans:
             predict(work.tracks, int(scan["time_ns"].max()), self._settings.acceleration_m2ps3, self._settings.life_s)
             before = report.stretches(work.tracks)
+            scan = self._give_to_crowds(work, scan)  # noqa: PLW2901 - what is left of it
+            if not len(scan):
+                continue
             free = self._associate_and_update(work, scan)
             doubted = self._noise.doubted(scan, known.noise)
             self._initiate(work, doubted, free, before)
@@ -111,6 +115,7 @@ class TrackStep:
         self._fuse(work)
         self._end(work, tick, quiet=quiet)
         count(work.tracks, self._settings.group_width)
+        crowd.mark(work.tracks)
         intend(work.tracks, self._watch.touch, tick.time_ns)
         know(work.tracks, movers, tick.time_ns)
         report.name(work.tracks, self._line, self._watch)
@@ -207,6 +212,16 @@ class TrackStep:
 
     # One scan -----------------------------------------------------------------------------------------------
 
+    def _give_to_crowds(self, work: Work, scan: NDArray[Any]) -> NDArray[Any]:
+        """Let crowds take all that is theirs; returns what is left."""
+        crowds = np.flatnonzero(work.tracks["crowd"])
+        if not len(crowds):
+            return scan
+        parts = np.zeros(len(crowds), dtype=MEASUREMENT)
+        most = self._settings.most_probability
+        left = crowd.take_parts(work.tracks, work.seen, work.heard, crowds, scan, parts, most)
+        return scan if left.all() else scan[left]
+
     def _associate_and_update(self, work: Work, scan: NDArray[Any]) -> NDArray[np.float64]:
         """Share the detections out and use them; returns how free of claims each one is."""
         s = self._settings
@@ -244,6 +259,11 @@ class TrackStep:
 
     def _fuse(self, work: Work) -> None:
         """Take tracks that are one and the same into one, and let the shadows go: they have done their work."""
+        if work.tracks["crowd"].any():
+            into = fuse.into_crowds(work.tracks)
+            self._tell_taken_in(work, into)
+            fuse.take_into_crowds(work.tracks, work.seen, into)
+            self._keep(work, into < 0)
         if len(work.tracks) > 1:
             order = np.argsort(work.tracks["chainage_m"], kind="stable")
             into = fuse.into(work.tracks, order, self._settings.same_sigma)

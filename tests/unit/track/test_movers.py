@@ -28,7 +28,9 @@ def test_pieces_of_one_frame_that_nearly_touch_are_one_group() -> None:
     bench = Bench(fence_line(sensors=[FIBRE]))
     bench.run([crowd(k, place, 28.0, 25.0) for k in range(10) for place in (270.0, 330.0)], 10.0)
     assert len(bench.ids()) == 1
-    assert (bench.tracks()[-1].from_m, bench.tracks()[-1].to_m) == (242.0, 358.0)
+    last = bench.tracks()[-1]
+    assert 242.0 <= last.from_m <= 257.0  # people are from 257 to 343 m, and are felt 15 m further
+    assert 343.0 <= last.to_m <= 358.0
 
 
 def test_growth_of_a_group_is_reported() -> None:
