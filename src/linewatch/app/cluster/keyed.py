@@ -1,5 +1,6 @@
 """What the engine calls for each key. Imported by the engine's workers, in the engine's Python."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from linewatch.app.cluster.keys import key_of, run_key
-from linewatch.app.cluster.plan import Plan, checked_plan, hand_over_folder, inputs_folder
+from linewatch.app.cluster.plan import Plan, checked_plan, hand_over_folder, inputs_folder, read_plan
 from linewatch.app.cluster.pruning import mark_kept
 from linewatch.app.cluster.work import (
     KEEP_TICKS,
@@ -19,12 +20,11 @@ from linewatch.app.cluster.work import (
     DeskState,
     Gate,
     GateState,
-    Part,
-    SectionBatch,
     SectionState,
     SectionWork,
     Together,
     encode,
+    unpacked,
 )
 from linewatch.app.pipeline import Pipeline
 from linewatch.clock import WallClock
@@ -41,8 +41,10 @@ _ALL: Final = 0
 """Whose turn it is where all keys of a process have it together."""
 _LOST_MS: Final = 900
 """A turn that is so late does not come any more."""
-_BURST: Final = 16
-"""Ticks that a gate lets in before other keys have their turn."""
+_WAIT_NS: Final = 8_000_000
+"""How long sections wait in one turn for those of other processes."""
+_BURST: Final = 32
+"""Ticks that the gates of a process let in in one turn."""
 _BYTES: Final = Types.PICKLED_BYTE_ARRAY()
 VALUE: Final = Types.ROW([Types.STRING(), Types.STRING(), Types.STRING(), _BYTES])
 """Folder of the run, line, section, payload."""
@@ -66,9 +68,14 @@ class _Kept(msgspec.Struct, array_like=True):
 
 
 def _run(folder: str) -> tuple[Plan, Pipeline]:
+    """Plan and steps of a run. Runs of one plan share them: steps remember nothing."""
     if folder not in _RUNS:
-        plan, site, settings = checked_plan(Path(folder))
-        _RUNS[folder] = (plan, Pipeline(site, settings))
+        plan = read_plan(Path(folder))
+        known = next((made for made in _RUNS.values() if made[0] == plan), None)
+        if known is None:
+            plan, site, settings = checked_plan(Path(folder))
+            known = (plan, Pipeline(site, settings))
+        _RUNS[folder] = known
     return _RUNS[folder]
 
 
@@ -112,12 +119,8 @@ class _Turns:
         return True
 
 
-def _let_in(gate: Gate) -> Iterator[tuple[Part, dict[tuple[str, str], SectionBatch]]]:
-    for _ in range(_BURST):
-        given = gate.take()
-        if given is None:
-            return
-        yield given
+def _row(key: int, run: str, line: str, section: str, payload: list[bytes]) -> Any:
+    return Row(key, Row(run, line, section, encode(payload)))
 
 
 class Seeds(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no types
@@ -146,22 +149,28 @@ class Seeds(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no 
         if key not in self._gates:
             self._gates[key] = self._set_up()
         if self._turns.is_due(ctx, _ALL, timestamp):
-            found = False
             end_ns = self._clock.now_ns() + _LOOK_NS
-            while not found and self._clock.now_ns() < end_ns:
-                for each, (run, gate, keys) in self._gates.items():
-                    for part, batches in _let_in(gate):
-                        found = True
-                        yield TO_DESK, Row(each, Row(run, str(part.tick.index), str(part.number), encode(part)))
-                        for (line, section), batch in batches.items():
-                            yield Row(keys[line, section], Row(run, line, section, encode(batch)))
-                if not found:
-                    self._clock.wait_until_ns(self._clock.now_ns() + _POLL_NS)
+            while not (rows := self._let_in()) and self._clock.now_ns() < end_ns:
+                self._clock.wait_until_ns(self._clock.now_ns() + _POLL_NS)
+            yield from rows
         run, gate, _ = self._gates[key]
         if gate.since >= KEEP_TICKS:
             self._state.update(encode(_Kept(run, "", "", encode(gate.state()))))
             mark_kept(inputs_folder(Path(run)), gate.done)
         self._turns.ask(ctx, _ALL, _NEXT_MS)
+
+    def _let_in(self) -> list[Any]:
+        """What has come, a row for each section and desk however many ticks it is."""
+        rows: list[Any] = []
+        most = max(_BURST // len(self._gates), 1)
+        for key, (run, gate, keys) in self._gates.items():
+            given = list(itertools.islice(iter(gate.take, None), most))
+            if not given:
+                continue
+            rows.append((TO_DESK, _row(key, run, "", "", [encode(part) for part, _ in given])))
+            for (line, section), to in keys.items():
+                rows.append(_row(to, run, line, section, [encode(batches[line, section]) for _, batches in given]))
+        return rows
 
     def _set_up(self) -> tuple[str, Gate, dict[tuple[str, str], int]]:
         kept = msgspec.msgpack.decode(self._state.value(), type=_Kept)
@@ -181,6 +190,7 @@ class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships 
         self._works: dict[int, tuple[str, str, SectionWork]] = {}
         self._together: dict[str, Together] = {}
         self._turns = _Turns()
+        self._clock = WallClock()
 
     def process_element(self, value: Any, ctx: Any) -> Iterator[Any]:
         """A batch: do it now where the neighbours have handed over, later where not."""
@@ -191,8 +201,9 @@ class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships 
                 self._state.update(encode(_Kept(run, line, section, None)))
             self._set_up(key)
         work = self._works[key][2]
-        if work.offer(bytes(raw)):
-            self._since.add(bytes(raw))
+        for each in unpacked(raw):
+            if work.offer(each):
+                self._since.add(each)
         yield from self._advance(run, [work])
         if work.since >= KEEP_TICKS:
             self._keep(key)
@@ -206,8 +217,7 @@ class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships 
             self._set_up(key)
         elif not self._turns.is_due(ctx, _ALL, timestamp) and not self._works[key][2].waits:
             return
-        for run, together in self._together.items():
-            yield from self._advance(run, together.waiting)
+        yield from self._look()
         if any(together.waiting for together in self._together.values()):
             self._turns.ask(ctx, _ALL, _RETRY_MS)
 
@@ -216,9 +226,21 @@ class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships 
         for _, _, work in self._works.values():
             work.close()
 
+    def _look(self) -> Iterator[Any]:
+        """Let all who wait go on, for a while, as others hand over."""
+        end_ns = self._clock.now_ns() + _WAIT_NS
+        while True:
+            for run, together in self._together.items():
+                yield from self._advance(run, together.waiting)
+            waits = any(together.waits_for_others for together in self._together.values())
+            if not waits or self._clock.now_ns() > end_ns:
+                return
+            self._clock.wait_until_ns(self._clock.now_ns() + _POLL_NS // 4)
+
     def _advance(self, run: str, works: list[SectionWork]) -> Iterator[Any]:
-        for part in self._together[run].advance(works):
-            yield Row(run_key(run), Row(run, str(part.tick.index), str(part.number), encode(part)))
+        parts = self._together[run].advance(works)
+        if parts:
+            yield _row(run_key(run), run, "", "", [encode(part) for part in parts])
 
     def _keep(self, key: int) -> None:
         run, line, work = self._works[key]
@@ -258,8 +280,9 @@ class Desks(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships no 
         if key not in self._desks:
             self._desks[key] = self._set_up(run)
         desk = self._desks[key]
-        if desk.offer(bytes(raw)):
-            self._since.add(bytes(raw))
+        for each in unpacked(raw):
+            if desk.offer(each):
+                self._since.add(each)
         for decided, _ in desk.advance():
             yield Row(run, decided.index)
         if desk.since >= KEEP_TICKS:

@@ -110,7 +110,8 @@ class DeskState(msgspec.Struct):
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 encode = _ENCODER.encode
-_HAND_OVERS: Final = msgspec.msgpack.Decoder(tuple[bytes, ...])
+unpacked: Final = msgspec.msgpack.Decoder(tuple[bytes, ...]).decode
+"""Several of these at once, as they travel: what the engine does for each row costs more than what is in it."""
 
 
 def packed(records: Sequence[Record]) -> tuple[bytes, ...]:
@@ -210,6 +211,14 @@ class SectionWork:
         return bool(self._waiting)
 
     @property
+    def waits_for_others(self) -> bool:
+        """Whether it is a section of another process that has not handed over yet."""
+        if not self._waiting:
+            return False
+        here = {other.name for other in self.near}
+        return any(log.get(self.done) is None for name, log in self._beside.items() if name not in here)
+
+    @property
     def neighbours(self) -> tuple[str, ...]:
         """Names of the sections that hand over to this one."""
         return tuple(self._beside)
@@ -250,7 +259,7 @@ class SectionWork:
         taken: list[HandOver] = []
         for log, raw in zip(self._beside.values(), given, strict=True):
             assert raw is not None
-            for each in _HAND_OVERS.decode(raw):
+            for each in unpacked(raw):
                 record = from_bytes(each)
                 assert isinstance(record, HandOver)
                 if record.to_section == self.name:
@@ -292,6 +301,11 @@ class Together:
     def waiting(self) -> list[SectionWork]:
         """Sections with something that could not be done yet."""
         return [work for work in self._works.values() if work.waits]
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether somebody waits for a section of another process."""
+        return any(work.waits_for_others for work in self._works.values())
 
     def advance(self, works: Iterable[SectionWork]) -> list[Part]:
         """Let these do what they can, and after each whoever waited for it."""
