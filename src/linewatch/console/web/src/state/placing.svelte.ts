@@ -73,6 +73,11 @@ class Placing {
 
   /** Begins a sensor of a device that was heard: it gets its place by a click, or in the form. */
   begin(device: Unplaced): void {
+    const begun = this.drafts.findIndex((d) => d.from?.source === device.source && d.from.address === device.address);
+    if (begun >= 0) {
+      this.chosen = begun;
+      return;
+    }
     const line = session.site?.lines[0];
     const kind = device.plugin === 'asterix' ? 'radar' : device.plugin === 'seedlink' ? 'geophone' : 'pir';
     const id = device.id || device.address.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '');
