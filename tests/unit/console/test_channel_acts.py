@@ -1,35 +1,14 @@
 """What people do beside the scope and on the list of repairs: each stands in the record, counts at once, is undone."""
 
-import contextlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from linewatch.app.played_watch import PlayedWatch
-from linewatch.clock import WallClock
-from linewatch.records import Block, Health
 from linewatch.store.reader import open_store
-from tests.played import Played, stream
-from tests.sites import fence_site
-from tests.strategies import T0_NS
-from tests.unit.console.bench import PASSWORD, Console, console_over, wait_for
-
-S = 1_000_000_000
-SITE = fence_site(length_m=120.0, channels=120)
-
-
-def played() -> Played:
-    """A minute of a fence of 100 samples a second, of which the contact in the middle was opened and closed again."""
-    samples = np.abs(np.random.default_rng(1).normal(0.0, 20.0, (6000, 120))).astype(np.float32)
-    broken = Health("main", "c1", T0_NS + S, "tamper", "failed", "c1 was opened")
-    closed = Health("main", "c1", T0_NS + 2 * S, "recovered", "ok", "c1 is closed")
-    cable = stream(samples, rate_hz=100.0)
-    items = [*cable._items, (broken.time_ns, broken), (closed.time_ns, closed)]
-    assert isinstance(items[0][1], Block)
-    return Played(items, end_ns=T0_NS + 60 * S)
+from tests.unit.console.bench import PASSWORD, Console, wait_for
+from tests.unit.console.hearing import console_that_hears
 
 
 @pytest.fixture(scope="module")
@@ -40,22 +19,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def heard(store: Path) -> Iterator[Console]:
     """A console over a watch that hears a cable."""
-    stop = threading.Event()
-    begun = threading.Event()
-
-    def work() -> None:
-        watch = PlayedWatch(SITE, played(), store, 1.0, WallClock())
-        begun.set()
-        watch.run(stop)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    assert begun.wait(30)
-    with contextlib.ExitStack() as stack:
-        stack.callback(thread.join, 30)
-        stack.callback(stop.set)
-        console = stack.enter_context(console_over(store, SITE))
-        wait_for(lambda: console.services.live.picture.outages != {})
+    with console_that_hears(store) as console:
         yield console
 
 

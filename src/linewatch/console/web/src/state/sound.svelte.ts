@@ -33,7 +33,7 @@ class Sound {
 
   start(): void {
     const first = () => void (this.wanted && this.turn(true));
-    addEventListener('pointerdown', first, { once: true });
+    addEventListener('click', first, { once: true });
     addEventListener('keydown', first, { once: true });
     const look = setInterval(() => {
       const on = this.wanted && canSound();
