@@ -168,5 +168,8 @@ def test_a_move_without_an_incident_that_nobody_knows_is_refused_with_those_ther
     line = Line().at(1, OperatorAct("", "dance", "operator", "seat 1", T0_NS + S))
     line.at(2, OperatorAct("", "note", "operator", "seat 1", T0_NS + 2 * S))
     line.at(3, OperatorAct("", "note", "operator", "seat 1", T0_NS + 3 * S, "keys are at the gate"))
-    assert "moves are take, leave, hand_over, present, plan, call_off, look_at, note" in refusals(line)[0]
+    assert (
+        "moves are take, leave, hand_over, present, plan, call_off, look_at, place_sensors, undo_placing, note"
+        in refusals(line)[0]
+    )
     assert "note needs a reason" in refusals(line)[1] and len(refusals(line)) == 2
