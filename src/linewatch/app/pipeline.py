@@ -7,6 +7,7 @@ Health  --health--> Outage -----------------+
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -86,26 +87,26 @@ class Pipeline:
         return {key: freeze(state) for key, state in states.items()}
 
     def thaw(self, raw: Mapping[str, bytes]) -> States:
-        """Decision states again. Raises `InputError` where the store holds none."""
+        """Decision states again. Raises `InputError` where the store holds none, or those of another version."""
         if "pending" not in raw:
             raise InputError(
                 "store: found no states of decisions (they were made on a cluster); allowed: to go on with "
                 "`linewatch cluster submit`"
             )
         states: States = {
-            key: thaw(raw[key], step.state_type) for key, step in self._decision_steps.items() if key in raw
+            key: _thawed(key, raw[key], step.state_type) for key, step in self._decision_steps.items() if key in raw
         }
-        states["pending"] = thaw(raw["pending"], _Pending)
+        states["pending"] = _thawed("pending", raw["pending"], _Pending)
         return {**self.initial(), **states}
 
     def thaw_signals(self, raw: Mapping[str, bytes]) -> States:
-        """Detector states again."""
+        """Detector states again. Raises `InputError` where they are those of another version."""
         steps = {
             step.key: step
             for key in raw
             for step in self.detectors(key.removesuffix("/moving").removesuffix("/walking").removesuffix("/health"))
         }
-        return {key: thaw(data, steps[key].state_type) for key, data in raw.items()}
+        return {key: _thawed(key, data, steps[key].state_type) for key, data in raw.items()}
 
     def taken_over(self, former: "Pipeline", states: States, time_ns: int) -> tuple[States, tuple[Record, ...]]:
         """Decision states of the pipeline before, of a site with the same lines and sections, and what ends by it."""
@@ -223,3 +224,13 @@ class Pipeline:
 def _none_any_more(sensor: str, tick: Tick) -> Health:
     """That no correction holds of a sensor, as its detectors are told."""
     return Health("", sensor, tick.time_ns, "recovered", "ok", "", ends="corrected_threshold")
+
+
+def _thawed(key: str, raw: bytes, kind: type[Any]) -> Any:
+    try:
+        return thaw(raw, kind)
+    except (msgspec.DecodeError, ValueError) as error:  # the former includes what has other fields
+        raise InputError(
+            f"store: found a state of {key!r} that this version cannot read ({error}); allowed: the version of "
+            "Linewatch that wrote the store, or a new store"
+        ) from error

@@ -19,6 +19,7 @@ from linewatch.app.clips import begin_evidence
 from linewatch.app.delivery import Delivery
 from linewatch.app.leaving import Departures
 from linewatch.app.looking import MOVE, Looks
+from linewatch.app.older_states import fitting
 from linewatch.app.own_findings import OwnFindings
 from linewatch.app.pipeline import Pipeline
 from linewatch.app.placing import NOTE, Placing
@@ -332,8 +333,12 @@ class LiveWatch:
             return now
         if site_changed:
             found = _carried_over(found, self.site)
+        found, lost = fitting(self.pipeline, found)
         self._runner.resume(found, self._journal.incidents())
         first = max(found.tick + 1, now)
+        if lost:
+            text = f"the store is of another version: what was known by {_named(lost)} cannot be read and begins anew"
+            self.own.say(first * self._runner.period_ns - 1_000, "dropped", "degraded", text, count=len(lost))
         gone_ns, back_ns = found.tick * self._runner.period_ns, first * self._runner.period_ns - 1_000
         for source in self.sources:
             if source.delivery == "ephemeral" and source.sensors and back_ns - gone_ns > self._runner.period_ns:
@@ -380,3 +385,7 @@ def _carried_over(found: Positions, site: Site) -> Positions:
     kept = {f"{site.name}/incident", "pending"}
     states = {key: raw for key, raw in found.states.items() if key in kept or key.startswith("door/")}
     return msgspec.structs.replace(found, states=states, signal_states={}, signal_tick=found.tick)
+
+
+def _named(keys: Sequence[str], most: int = 3) -> str:
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")

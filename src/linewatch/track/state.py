@@ -190,6 +190,13 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     """Latest report of every known mover, by id."""
     outages: tuple[Outage, ...] = ()
     """What is not watched now, by id."""
+    slow: NDArray[np.int64] | None = None
+    """(k, 2) number of each sensor that reports late, and the time up to which it has; None before there was any."""
+
+    def __post_init__(self) -> None:
+        """A store of another version may hold rows of another shape, which would be read as nonsense."""
+        if self.tracks.dtype is not TRACK and self.tracks.dtype != TRACK:
+            raise ValueError(f"rows of tracks with {len(self.tracks.dtype.names or ())} fields, not {len(TRACK)}")
 
 
 class TrackerState(msgspec.Struct, frozen=True, eq=False):
