@@ -334,6 +334,10 @@ class EvidenceRing(Protocol):
         """The bytes of one piece; None where there is none."""
         ...
 
+    def thumbnail(self, incident: str) -> bytes | None:
+        """A small PNG of its first picture, camera frames before others; None where it has no picture."""
+        ...
+
 
 class Reports(Protocol):
     """Counts and rates with their intervals."""

@@ -8,11 +8,14 @@ from linewatch.console_ports import Exhibit
 from linewatch.errors import LinewatchError
 from linewatch.evidence.clip_file import read_clip
 from linewatch.evidence.pictures import pictures_of
+from linewatch.evidence.thumbnail import thumbnail
 from linewatch.records import Clip, ClipRequest, from_bytes
 from linewatch.store.reader import open_store
 
 PICTURES_KEPT = 16
 """Clips whose pictures are kept at hand."""
+SMALL_KEPT = 2_000
+"""Small pictures that are kept at hand, some kilobytes each."""
 
 
 class StoredEvidence:
@@ -23,6 +26,7 @@ class StoredEvidence:
         self._read_to = -1
         self._requests: dict[str, ClipRequest] = {}
         self._clips: dict[str, list[Clip]] = {}
+        self._small: dict[str, bytes] = {}
         self._pictures = lru_cache(maxsize=PICTURES_KEPT)(self._drawn)
 
     def exhibits(self, incident: str) -> Sequence[Exhibit]:
@@ -55,6 +59,22 @@ class StoredEvidence:
                 if exhibit == f"{clip.request}-{number}.png":
                     return png
         return None
+
+    def thumbnail(self, incident: str) -> bytes | None:
+        """A small PNG of its first picture, camera frames before others; None where it has no picture."""
+        pictures = [each for each in self.exhibits(incident) if each.media_type == "image/png"]
+        if not pictures:
+            return None
+        best = min(pictures, key=lambda each: each.kind != "frame")
+        held = self._small.get(best.id)
+        if held is None:
+            png = self.read(incident, best.id)
+            if png is None:
+                return None
+            held = self._small[best.id] = thumbnail(png)
+            while len(self._small) > SMALL_KEPT:
+                del self._small[next(iter(self._small))]
+        return held
 
     def _drawn(self, file: str, raised_ns: int) -> tuple[tuple[str, str, bytes], ...]:
         try:

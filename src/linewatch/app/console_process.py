@@ -24,6 +24,7 @@ from linewatch.console.settings import ConsoleSettings, check_listening
 from linewatch.console_ports import EvidenceRing, Exhibit, History, OfferedMove, Reports
 from linewatch.errors import StoreError
 from linewatch.incident.lifecycle import moves_allowed
+from linewatch.notify.rescue_text import grid_reference
 from linewatch.records import Incident
 from linewatch.records.vocabulary import Role
 from linewatch.site.model import Site
@@ -83,6 +84,11 @@ class LateEvidence:
         with self._lock:
             return self._loaded().read(incident, exhibit)
 
+    def thumbnail(self, incident: str) -> bytes | None:
+        """As `StoredEvidence.thumbnail`."""
+        with self._lock:
+            return self._loaded().thumbnail(incident)
+
     def _loaded(self) -> EvidenceRing:
         if self._ring is None:
             ring: EvidenceRing = importlib.import_module("linewatch.app.console_evidence").StoredEvidence(self._store)
@@ -135,6 +141,7 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
         levels=link,
         comparisons=StoredComparisons(store),
         site_files=link,
+        grid=grid_reference,
         cluster=StoreRun(store, clock),
     )
 

@@ -31,10 +31,14 @@ UNDO: Final = "undo"
 
 
 class IncidentQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which incidents; `before` is a raising time in milliseconds. Of `all`, a page holds at most 1,000."""
+    """Which incidents; `before` is a raising time in milliseconds.
+
+    Of `all`, a page holds at most 1,000; what is open is paged through by `skip`.
+    """
 
     state: Literal["open", "all"] = "open"
     limit: Annotated[int, msgspec.Meta(ge=1, le=_MOST_OPEN)] = 500
+    skip: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     before: Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800_000)] | None = None
 
 
@@ -74,9 +78,11 @@ async def incidents(call: Call) -> IncidentList:
         kept = await asyncio.to_thread(_page, call, before_ns, min(query.limit, _MOST))
     else:
         kept = [k for k in picture.open.values() if before_ns is None or k.incident.raised_ns < before_ns]
-        kept = sorted(kept, key=lambda k: (k.incident.priority, -k.incident.raised_ns, k.incident.id))[: query.limit]
+        kept = sorted(kept, key=lambda k: (k.incident.priority, -k.incident.raised_ns, k.incident.id))[query.skip :][
+            : query.limit
+        ]
     return IncidentList(
-        incidents=[incident_shape(each) for each in kept],
+        incidents=[incident_shape(each, picture.pictured) for each in kept],
         raised=counters.raised,
         shown=counters.shown,
         grouped=counters.grouped,
@@ -102,7 +108,7 @@ async def incident(call: Call) -> IncidentDetail:
     found = kept.incident
     versions = await asyncio.to_thread(versions_of, call, key)
     view = await services.watching.metre(found.line, found.chainage_m)
-    shape = incident_shape(kept)
+    shape = incident_shape(kept, picture.pictured)
     return IncidentDetail(
         **msgspec.structs.asdict(shape),
         timeline=timeline(versions, picture.acts.get(key, ())),
@@ -111,7 +117,7 @@ async def incident(call: Call) -> IncidentDetail:
         sensors_should=should_have_seen(view, found),
         cameras=cameras_near(picture, view, found),
         evidence=await asyncio.to_thread(_exhibits, call, key),
-        position=position_of(picture, found),
+        position=position_of(picture, found, services.grid),
         checklist=checklist(found),
     )
 
@@ -150,6 +156,20 @@ async def exhibit(call: Call) -> Response:
     return Response(raw, media_type=found.media_type, headers=NO_STORE)
 
 
+async def thumbnail(call: Call) -> Response:
+    """A small picture of an incident, for its row. That somebody saw it is recorded, once a minute at most."""
+    services, key = call.services, call.path["id"]
+    await found_incident(call, key)
+    ring = services.evidence
+    png = None if ring is None else await asyncio.to_thread(ring.thumbnail, key)
+    if png is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "this incident has no picture")
+    if services.looked.is_new(call.session.name, key, services.clock.now_ns()):
+        text = f"saw the small picture of incident {key}"
+        await asyncio.to_thread(services.audit.note, "evidence", call.session.name, text)
+    return Response(png, media_type="image/png", headers={"cache-control": "private, max-age=60"})
+
+
 async def move(call: Call) -> Moved:
     """Make a move. Refused moves say why; who may not make it at all is told so."""
     wish, key = call.body, call.path["id"]
@@ -158,7 +178,7 @@ async def move(call: Call) -> Moved:
         _refuse(call, kept, wish.move)
     seq = await act(call, key, wish.move, wish.reason, wish.values())
     picture = call.services.live.picture
-    return Moved(seq, incident_shape(picture.incident(key) or kept))
+    return Moved(seq, incident_shape(picture.incident(key) or kept, picture.pictured))
 
 
 def _refuse(call: Call, kept: Kept, name: str) -> None:
@@ -201,6 +221,15 @@ ENDPOINTS: Final = (
         "One piece of evidence; that somebody looked is recorded",
         exhibit,
         media_type="*/*",
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
+        "/api/incidents/{id}/thumbnail",
+        "thumbnail",
+        "A small picture of an incident, for its row",
+        thumbnail,
+        media_type="image/png",
         problems=(404,),
     ),
     Endpoint(

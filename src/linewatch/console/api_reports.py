@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from linewatch.console.endpoint import NO_STORE, Call, Endpoint
-from linewatch.console.incident_view import incident_shape, outage_shape
+from linewatch.console.incident_view import incident_shape, outage_shape, position_of
 from linewatch.console.picture import NS_PER_MS
 from linewatch.console.problem import Problem
 from linewatch.console.shapes import StateShape
@@ -54,6 +54,7 @@ async def situation(call: Call) -> Response:
         [outage_shape(outage) for outage in picture.outages.values()],
         coverage,
         f"{call.session.role} at {call.session.seat or 'no seat'}",
+        {each.incident.id: place for each in kept if (place := position_of(picture, each.incident, services.grid))},
     )
     await asyncio.to_thread(services.audit.note, "report", call.session.name, "printed the situation report")
     return Response(page, media_type="text/html; charset=utf-8", headers=NO_STORE)

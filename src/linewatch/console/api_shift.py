@@ -55,7 +55,7 @@ async def shift(call: Call) -> ShiftShape:
     picture, now_ns = live.picture, live.now_ns()
     seats = seating_of(picture)
     kept = sorted(picture.open.values(), key=lambda k: (k.incident.priority, -k.incident.raised_ns, k.incident.id))
-    shapes = [incident_shape(each) for each in kept]
+    shapes = [incident_shape(each, call.services.live.picture.pictured) for each in kept]
     return ShiftShape(
         seats=[_seat(seat, found) for seat, found in sorted(seats.items())]
         or [SeatShape(ONLY_SEAT, [], "", None, None)],

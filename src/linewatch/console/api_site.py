@@ -17,6 +17,7 @@ from linewatch.console.shapes import (
     HealthShape,
     LineShape,
     PlaceShape,
+    Position,
     SectionShape,
     SensorColumns,
     SensorHealth,
@@ -40,6 +41,13 @@ class CoverageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bins: Bins = 2000
     from_m: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
     to_m: Annotated[float, msgspec.Meta(gt=0.0)] | None = None
+
+
+class PositionQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Longitude and latitude, WGS 84."""
+
+    lon: Annotated[float, msgspec.Meta(ge=-180.0, le=180.0)]
+    lat: Annotated[float, msgspec.Meta(ge=-90.0, le=90.0)]
 
 
 class LookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -166,6 +174,12 @@ def _sensor_health(picture: Picture, sensor: Sensor) -> SensorHealth:
     )
 
 
+async def position(call: Call) -> Position:
+    """A place on Earth as rescuers are told it."""
+    grid, query = call.services.grid, call.query
+    return Position(query.lon, query.lat, grid(query.lon, query.lat) if grid else "")
+
+
 async def look(call: Call) -> ActDone:
     """Send a camera to a preset, or have a node look at a place: on a person's word, and for the record."""
     body = call.body
@@ -187,6 +201,15 @@ ENDPOINTS: Final = (
         CoverageShape,
         query=CoverageQuery,
         problems=(404,),
+    ),
+    Endpoint(
+        "GET",
+        "/api/position",
+        "position",
+        "A place on Earth with its grid reference",
+        position,
+        Position,
+        query=PositionQuery,
     ),
     Endpoint("GET", "/api/health", "health", "Sensors that are not well, outages, sources", health, HealthShape),
     Endpoint(

@@ -48,7 +48,7 @@ def events_of(run: str, picture: Picture, changes: Changes) -> list[Frame]:
         if act.move != "present"
     ]
     out += [
-        event(run, kept.seq, "incident", incident_shape(kept))
+        event(run, kept.seq, "incident", incident_shape(kept, picture.pictured))
         for kept in sorted(changes.incidents.values(), key=lambda kept: kept.seq)
     ]
     for line, seq in sorted(changes.outage_lines.items()):

@@ -1,6 +1,6 @@
 """An incident as people read it: its queue line, its history, and what could have seen it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Final
 
 from linewatch.console.frames import lonlat
@@ -17,6 +17,7 @@ from linewatch.console.shapes import (
 from linewatch.records import Incident, OperatorAct, Outage
 from linewatch.records.incident import standing
 from linewatch.site.explain import MetreView
+from linewatch.site.sight import sights
 
 EXPECTED_PD: Final = 0.5
 """A sensor that would notice more than every second person walking here should have seen something."""
@@ -55,8 +56,8 @@ _CHECKS: Final[dict[str, tuple[str, ...]]] = {
 _CHECK_ALWAYS: Final = ("Say what it was, and what became of it",)
 
 
-def incident_shape(kept: Kept) -> IncidentShape:
-    """An incident as the queue shows it."""
+def incident_shape(kept: Kept, pictured: Container[str] = ()) -> IncidentShape:
+    """An incident as the queue shows it; those in `pictured` have a picture as evidence."""
     incident = kept.incident
     return IncidentShape(
         **{name: getattr(incident, name) for name in _SAME},
@@ -72,6 +73,7 @@ def incident_shape(kept: Kept) -> IncidentShape:
         owner=incident.seat,
         group=incident.group or None,
         standing=standing(incident),
+        thumb_url=f"./api/incidents/{incident.id}/thumbnail" if incident.id in pictured else None,
     )
 
 
@@ -137,11 +139,15 @@ def checklist(incident: Incident) -> list[str]:
     return [*_CHECKS.get(incident.kind, ()), *_CHECK_ALWAYS]
 
 
-def position_of(picture: Picture, incident: Incident) -> Position | None:
-    """Where on Earth; None on a bench line."""
+def position_of(
+    picture: Picture, incident: Incident, grid: Callable[[float, float], str] | None = None
+) -> Position | None:
+    """Where on Earth, with its grid reference; None on a bench line."""
     lons, lats = lonlat(picture.site.line(incident.line), [incident.chainage_m])
     lon, lat = lons[0], lats[0]
-    return None if lon is None or lat is None else Position(lon, lat)
+    if lon is None or lat is None:
+        return None
+    return Position(lon, lat, grid(lon, lat) if grid else "")
 
 
 def timeline(versions: Sequence[tuple[int, Incident]], acts: Sequence[tuple[int, OperatorAct]]) -> list[Moment]:
@@ -204,13 +210,11 @@ def should_have_seen(view: MetreView, incident: Incident) -> list[ShouldHaveSeen
 
 
 def cameras_near(picture: Picture, view: MetreView, incident: Incident) -> list[CameraShape]:
-    """Cameras that reach the place, who sees best first; those that see nothing now are marked."""
+    """Cameras that reach the place, who sees best first; those that are blinded or see nothing now are marked, last."""
     out = []
-    for sensor in view.sensors:
-        if sensor.kind != "camera":
-            continue
-        placed = picture.site.sensor(sensor.sensor)
-        state, outage = picture.sensor_state(sensor.sensor)
-        distance_m = abs((placed.at_m or 0.0) - incident.chainage_m)
-        out.append(CameraShape(placed.id, distance_m, state == "out" or outage is not None, placed.view_url))
+    for sight in sights(picture.site, view.sensors, incident.chainage_m):
+        state, outage = picture.sensor_state(sight.camera)
+        blinded = state == "out" or outage is not None
+        url = picture.site.sensor(sight.camera).view_url
+        out.append(CameraShape(sight.camera, sight.distance_m, blinded, url, sight.sight_db, sight.faces_it, sight.why))
     return sorted(out, key=lambda camera: camera.blinded)

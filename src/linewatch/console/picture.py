@@ -15,6 +15,8 @@ from linewatch.errors import InputError
 from linewatch.ports import Entry
 from linewatch.records import (
     BlockHeader,
+    Clip,
+    ClipRequest,
     Detections,
     Health,
     Incident,
@@ -31,7 +33,7 @@ from linewatch.records.incident import interrupts, standing
 from linewatch.site.model import Site
 
 SensorState = Literal["ok", "degraded", "out", "unknown"]
-KINDS: Final = ("tick", "arrival", "detections", "health", "outage", "track", "incident", "act")
+KINDS: Final = ("tick", "arrival", "detections", "health", "outage", "track", "incident", "act", "clip_request", "clip")
 """Kinds of entries that a picture is drawn from."""
 _CLOSED_KEPT: Final = 500
 """Closed incidents that stay at hand, so that pages that still show them find them."""
@@ -109,6 +111,9 @@ class Picture:
         self.masks: dict[str, Health] = {}
         self.corrections: dict[str, Health] = {}
         self.repair_acts: dict[str, OperatorAct] = {}
+        self.pictured: set[str] = set()
+        """Incidents that have a picture as evidence."""
+        self._clips_asked: dict[str, str] = {}
         self.interrupted_at: deque[tuple[int, str, str]] = deque(maxlen=5000)
         self._by_sensor: dict[str, set[str]] = {}
 
@@ -184,6 +189,10 @@ class Picture:
                 self.weather[f"{record.line}/{record.from_m}-{record.to_m}"] = record
             case KnownMover():
                 self.known[record.id] = record
+            case ClipRequest():
+                self._clips_asked[record.id] = record.incident
+            case Clip():
+                self._clip(record, changes)
             case _:
                 self._sign_of_life(record, changes)
 
@@ -233,9 +242,24 @@ class Picture:
                 gone = next(iter(self.closed))
                 del self.closed[gone]
                 self.acts.pop(gone, None)
+                self.pictured.discard(gone)
         else:
             self.closed.pop(incident.id, None)
             self.open[incident.id] = kept
+
+    def _clip(self, clip: Clip, changes: Changes) -> None:
+        incident = self._clips_asked.pop(clip.request, "")
+        if clip.file and incident and incident not in self.pictured:
+            self.pictured.add(incident)
+            kept = self.incident(incident)
+            if kept is not None:
+                changes.incidents[incident] = kept
+
+    def forget_clips(self) -> None:
+        """Let go of clips of incidents that are no longer at hand."""
+        held = self.open.keys() | self.closed.keys()
+        self.pictured &= held
+        self._clips_asked = {key: incident for key, incident in self._clips_asked.items() if incident in held}
 
     def _forget_refused(self, text: str, changes: Changes) -> None:
         """An act that the watch refused stands in the record, and did nothing."""
@@ -303,12 +327,13 @@ def picture_at(site: Site, history: History, seq: int) -> Picture:
     recent = 0
     if tick is not None:
         recent = history.seq_of_tick((tick.time_ns - _HEARD_BACK_NS) // tick.period_ns)
-    for read in decoded(_until(history.entries(kinds=("outage", "act", "health")), seq)):
+    for read in decoded(_until(history.entries(kinds=("outage", "act", "health", "clip_request", "clip")), seq)):
         picture.take(read.entry.seq, read.record, nothing)
     for read in decoded(_until(history.entries(kinds=("arrival", "detections"), from_seq=recent), seq)):
         picture.take(read.entry.seq, read.record, nothing)
     for at_seq, incident in history.incident_versions(seq):
         picture.take(at_seq, incident, nothing)
+    picture.forget_clips()
     if tick is not None:
         picture.tick = tick
         lately = history.seq_of_tick((tick.time_ns - _TRACK_BACK_NS) // tick.period_ns)

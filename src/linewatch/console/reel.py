@@ -92,13 +92,13 @@ def _frames(picture: Picture, filming: Filming, reads: list[Read]) -> list[Frame
     second = picture.tick is not None and picture.tick.time_ns % 1_000_000_000 < picture.tick.period_ns
     return [
         *filming.frames(reads),
-        *(_incident(kept) for kept in changes.incidents.values()),
+        *(_incident(kept, picture) for kept in changes.incidents.values()),
         *([frame_of(picture.seq, state)] if second else []),
     ]
 
 
-def _incident(kept: Kept) -> Frame:
-    body: dict[str, Any] = msgspec.to_builtins(incident_shape(kept))
+def _incident(kept: Kept, picture: Picture) -> Frame:
+    body: dict[str, Any] = msgspec.to_builtins(incident_shape(kept, picture.pictured))
     return frame_of(kept.seq, {"t": "i", "seq": kept.seq, "incident": body})
 
 

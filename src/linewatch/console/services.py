@@ -11,6 +11,7 @@ from linewatch.console.access import Throttle
 from linewatch.console.cluster_shapes import ClusterShape
 from linewatch.console.health_shapes import RepairShape
 from linewatch.console.live import Live
+from linewatch.console.looked import Looked
 from linewatch.console.settings import ConsoleSettings
 from linewatch.console.watching import Watching
 from linewatch.console_ports import Acts, Audit, EvidenceRing, History, IncidentDesk, Levels, Reports, SiteFiles, Users
@@ -57,6 +58,8 @@ class Needs(NamedTuple):
     """Tries other settings on a past period; None where they are not built in."""
     site_files: SiteFiles | None = None
     """The files of the site, which people may change; None where there is no way to them."""
+    grid: Callable[[float, float], str] | None = None
+    """Longitude and latitude to a grid reference (MGRS), as rescuers are told; None where nobody makes one."""
 
     cluster: Cluster | None = None
     """How the cluster is that decides this store; None where nobody can tell."""
@@ -97,6 +100,8 @@ class Services(NamedTuple):
     """As in `Needs`."""
     site_files: SiteFiles | None
     """As in `Needs`."""
+    grid: Callable[[float, float], str] | None
+    """As in `Needs`."""
     cluster: Cluster | None
     """As in `Needs`."""
     live: Live
@@ -105,9 +110,11 @@ class Services(NamedTuple):
     """Which metres are watched now."""
     throttle: Throttle
     """Who has guessed too often."""
+    looked: Looked
+    """Who has seen what of late."""
 
 
 def services_of(needs: Needs, settings: ConsoleSettings) -> Services:
     """Put together what endpoints need."""
     live = Live(needs.site, needs.open_history, needs.audit, needs.clock, needs.cluster)
-    return Services(settings, *needs, live, Watching(needs.site, live), Throttle())
+    return Services(settings, *needs, live, Watching(needs.site, live), Throttle(), Looked())

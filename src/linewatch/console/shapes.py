@@ -131,6 +131,7 @@ class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     accepted_ms: int | None
     under_way_ms: int | None
     on_scene_ms: int | None
+    thumb_url: str | None = None
 
 
 class IncidentList(msgspec.Struct, frozen=True):
@@ -175,12 +176,15 @@ class ShouldHaveSeen(msgspec.Struct, frozen=True):
 
 
 class CameraShape(msgspec.Struct, frozen=True):
-    """A camera that can see the place."""
+    """A camera that reaches the place; `sight_db` is how well it sees (docs/console.md), null where not at all."""
 
     id: str
     distance_m: float
     blinded: bool
     view_url: str | None
+    sight_db: float | None
+    faces_it: bool
+    why: str
 
 
 class EvidenceShape(msgspec.Struct, frozen=True):
@@ -193,10 +197,11 @@ class EvidenceShape(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where on Earth."""
+    """Where on Earth; `mgrs` is empty where nobody makes grid references."""
 
     lon: float
     lat: float
+    mgrs: str = ""
 
 
 class IncidentDetail(IncidentShape, frozen=True, kw_only=True):

@@ -1,12 +1,12 @@
 """The situation report: one page to print, as of now, that says of itself what it does not know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from linewatch.console.shapes import CoverageShape, IncidentShape, OutageShape, StateShape
+from linewatch.console.shapes import CoverageShape, IncidentShape, OutageShape, Position, StateShape
 from linewatch.site.model import Site
 
 STYLE: Final = """
@@ -26,8 +26,9 @@ def situation_page(
     outages: Sequence[OutageShape],
     coverage: Sequence[CoverageShape],
     person: str,
+    positions: Mapping[str, Position],
 ) -> str:
-    """The page as HTML; its style stands beside it."""
+    """The page as HTML; its style stands beside it. `positions` are those of incidents, by id."""
     zone = ZoneInfo(site.timezone)
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
@@ -41,7 +42,7 @@ def situation_page(
         else "",
         f"<p>{state.raised} incidents are open: {state.shown} shown, {state.grouped} behind the lead of their group, ",
         f"{state.shelved} shelved.</p>",
-        _incidents(incidents, zone),
+        _incidents(incidents, positions, zone),
         _outages(outages, zone),
         *(_coverage(each) for each in coverage),
         "<p class='plain'>Numbers of people are ranges. What happened where nobody was watching is in no number ",
@@ -50,11 +51,11 @@ def situation_page(
     return "".join(parts)
 
 
-def _incidents(incidents: Sequence[IncidentShape], zone: ZoneInfo) -> str:
+def _incidents(incidents: Sequence[IncidentShape], positions: Mapping[str, Position], zone: ZoneInfo) -> str:
     rows = "".join(
         f"<tr><td>{each.priority}</td><td>{_time(each.raised_ms, zone)}</td><td>{escape(_words(each.kind))}</td>"
         f"<td>{escape(each.line)} {each.from_m:.0f}-{each.to_m:.0f} m"
-        f"{', near ' + escape(each.place) if each.place else ''}</td>"
+        f"{', near ' + escape(each.place) if each.place else ''}{_position(positions.get(each.id))}</td>"
         f"<td>{each.count_low}-{each.count_high}</td><td>{escape(_words(each.state))}</td>"
         f"<td>{escape(', '.join(each.hazards))}</td></tr>"
         for each in incidents
@@ -63,6 +64,12 @@ def _incidents(incidents: Sequence[IncidentShape], zone: ZoneInfo) -> str:
         f"<th scope='col'>{name}</th>" for name in ("", "Raised", "What", "Where", "How many", "State", "Hazards")
     )
     return f"<h2>Open incidents</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _position(place: Position | None) -> str:
+    if place is None:
+        return ""
+    return f"<br>{place.lat:.5f}, {place.lon:.5f}{'<br>' + escape(place.mgrs) if place.mgrs else ''}"
 
 
 def _outages(outages: Sequence[OutageShape], zone: ZoneInfo) -> str:

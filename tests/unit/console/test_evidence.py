@@ -43,6 +43,16 @@ def test_pictures_and_the_raw_clip_can_be_looked_at_and_the_look_is_kept(console
     assert {each.who for each in looks} == {"look1"}
 
 
+def test_a_row_has_a_small_picture_and_seeing_it_again_at_once_is_not_told_again(console: Console) -> None:
+    console.sign_in("watch1")
+    (incident,) = console.client.get("/api/incidents").json()["incidents"]
+    for _ in range(3):
+        answer = console.client.get(incident["thumb_url"])
+        assert answer.status_code == 200 and answer.content.startswith(b"\x89PNG") and len(answer.content) < 20_000
+    looks = [each.text for each in console.users.waiting_audits() if each.who == "watch1" and each.kind == "evidence"]
+    assert looks == [f"saw the small picture of incident {incident['id']}"]
+
+
 @pytest.mark.parametrize("name", ["nothing.png", "..%2f..%2flinewatch.sqlite", "%00"])
 def test_evidence_that_is_not_there_is_not_found(console: Console, name: str) -> None:
     console.sign_in("look1")

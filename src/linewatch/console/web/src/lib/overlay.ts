@@ -200,7 +200,8 @@ function weatherHere(ctx: CanvasRenderingContext2D, scene: Scene, w: WeatherHere
   const line = scene.lines.get(w.line);
   if (!line || line.geometry.length === 0 || !w.words) return;
   const [lon, lat] = at(line, (w.from_m + w.to_m) / 2);
-  words(ctx, w.words, on.x(lon) + 46, on.y(lat), scene.font, p);
+  // Below the name of the section, which stands beside the same place.
+  words(ctx, w.words, on.x(lon) + 28, on.y(lat) + 16, scene.font, p);
 }
 
 function words(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, font: string, p: Palette): void {

@@ -63,7 +63,8 @@ export interface IncidentDetail extends Incident {
   allowed: AllowedMove[];
   sensors_saw: (string | { id: string; kind?: string })[];
   sensors_should: { id: string; kind: string; why: string }[];
-  cameras: { id: string; distance_m: number; blinded: boolean; view_url: string | null }[];
+  /** Who sees best first; `sight_db` is null where it sees nothing of the place now. */
+  cameras: { id: string; distance_m: number; blinded: boolean; view_url: string | null; sight_db?: number | null; faces_it?: boolean; why?: string }[];
   evidence: { id: string; kind: string; title: string; url: string }[];
   position: { lon: number; lat: number; mgrs?: string } | null;
   checklist: (string | { text: string; done?: boolean })[];

@@ -92,6 +92,7 @@ export const en = {
   'strip.legend_known': 'known activity',
   'strip.legend_gap': 'not watched',
 
+  'map.pointer': 'Under the pointer: {place}',
   'map.none': 'No map: this browser offers no WebGL 2. Queue, strip and feed go on.',
   'map.loading': 'The map is coming',
   'map.fit': 'Show the whole line',
@@ -113,6 +114,8 @@ export const en = {
   'incident.should_none': 'Every sensor that should have seen it did.',
   'incident.cameras': 'Cameras that can look',
   'incident.no_cameras': 'No camera reaches this place.',
+  'incident.sight': 'sight {db} dB',
+  'incident.looks_away': 'faces elsewhere',
   'incident.blinded': 'blinded',
   'incident.view': 'Look',
   'incident.no_moves': 'Your role allows no move in this state.',

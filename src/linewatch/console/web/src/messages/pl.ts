@@ -94,6 +94,7 @@ export const pl: Record<MessageKey, string> = {
   'strip.legend_known': 'znana aktywność',
   'strip.legend_gap': 'bez dozoru',
 
+  'map.pointer': 'Pod wskaźnikiem: {place}',
   'map.none': 'Bez mapy: ta przeglądarka nie ma WebGL 2. Kolejka, pasek i dane działają dalej.',
   'map.loading': 'Mapa się wczytuje',
   'map.fit': 'Pokaż całą linię',
@@ -115,6 +116,8 @@ export const pl: Record<MessageKey, string> = {
   'incident.should_none': 'Zauważył je każdy czujnik, który powinien.',
   'incident.cameras': 'Kamery, które mogą spojrzeć',
   'incident.no_cameras': 'Żadna kamera nie sięga tego miejsca.',
+  'incident.sight': 'widoczność {db} dB',
+  'incident.looks_away': 'patrzy gdzie indziej',
   'incident.blinded': 'oślepiona',
   'incident.view': 'Podgląd',
   'incident.no_moves': 'Twoja rola nie pozwala na żadną czynność w tym stanie.',

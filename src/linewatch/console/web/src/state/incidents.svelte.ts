@@ -2,13 +2,12 @@
 import { get } from '../lib/api';
 import { queueOrder } from '../lib/queue';
 import type { Counts, Incident, IncidentList } from '../lib/types';
-import { FIRST_LIST } from './session.svelte';
+import { FIRST_LIST, LIST_PAGE } from './session.svelte';
 
 /** Closed incidents stay in sight for a moment, so that a row does not vanish under the hand. */
 const KEEP_CLOSED_MS = 15_000;
 const FLUSH_MS = 60;
-const USUAL = 1000;
-const MOST = 10_000;
+const MOST = 20_000;
 
 const gone = (incident: Incident): boolean => incident.state === 'closed' || Boolean(incident.merged_into);
 
@@ -21,24 +20,44 @@ class Incidents {
   trouble = $state('');
   counts = $state.raw<Counts | null>(null);
 
+  /** The rest of a long queue is on its way: the counts cannot agree yet. */
+  paging = false;
+  /** Counts readings of the list, so that only the last one fills it. */
+  private reading = 0;
   private readonly held = new Map<string, Incident>();
   private readonly closedAt = new Map<string, number>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   async load(): Promise<void> {
     try {
-      let list = await get<IncidentList>(FIRST_LIST);
-      if (list.raised > list.incidents.length && list.incidents.length === USUAL) {
-        list = await get<IncidentList>(`incidents?state=open&limit=${MOST}`).catch(() => list);
-      }
+      const reading = ++this.reading;
+      const list = await get<IncidentList>(FIRST_LIST);
+      if (reading !== this.reading) return; // a later reading has begun
       this.held.clear();
       for (const incident of list.incidents) this.held.set(incident.id, incident);
       this.counts = list;
       this.trouble = '';
       this.loaded = true;
       this.flush();
+      if (list.incidents.length === LIST_PAGE) await this.more(reading);
     } catch (error) {
       this.trouble = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** The rest of a long queue, page by page: the most pressing stand already. What came by events meanwhile is newer. */
+  private async more(reading: number): Promise<void> {
+    this.paging = true;
+    try {
+      for (let skip = LIST_PAGE; skip < MOST; skip += LIST_PAGE) {
+        const page = await get<IncidentList>(`${FIRST_LIST}&skip=${skip}`);
+        if (reading !== this.reading) return;
+        for (const incident of page.incidents) if ((this.held.get(incident.id)?.seq ?? -1) <= incident.seq) this.held.set(incident.id, incident);
+        this.flush();
+        if (page.incidents.length < LIST_PAGE) return;
+      }
+    } finally {
+      if (reading === this.reading) this.paging = false;
     }
   }
 

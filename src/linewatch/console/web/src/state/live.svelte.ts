@@ -207,7 +207,7 @@ class Live {
 
   private compare(state: LiveState): void {
     const rows = incidents.queue.filter((i) => i.state !== 'closed').length;
-    if (incidents.trouble ? false : !incidents.loaded || countsAgree(state, rows)) {
+    if (incidents.trouble ? false : !incidents.loaded || incidents.paging || countsAgree(state, rows)) {
       this.disagreeSince = 0;
       this.disagree = null;
       this.reloads = 0;

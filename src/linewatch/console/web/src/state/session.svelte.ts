@@ -1,11 +1,13 @@
 // Who sits here, and which site this is.
 import { ask, get, login, post, Problem, probe, useCsrf, whenSignedOut } from '../lib/api';
+import { markOf, siteIn } from '../lib/joint';
 import type { LineShape, Me, Site } from '../lib/types';
 import { settings } from './settings.svelte';
 
-const MARK = 'linewatch.signed-in';
+const MARK = markOf(typeof location === 'undefined' ? '' : siteIn(location.pathname));
 /** What is asked for first once somebody is inside. */
-export const FIRST_LIST = 'incidents?state=open&limit=1000';
+export const LIST_PAGE = 1000;
+export const FIRST_LIST = `incidents?state=open&limit=${LIST_PAGE}`;
 
 /** The session itself is a cookie that no script can read; this only tells whether asking for it makes sense. */
 function remember(how: '' | 'signed in' | 'inside'): void {
