@@ -5,6 +5,8 @@ import getpass
 import json
 import secrets
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
 
@@ -18,7 +20,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("what", choices=("add", "list", "password", "disable", "enable"))
     parser.add_argument("name", nargs="?", help="log-in name")
-    parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="store of the watch")
+    parser.add_argument(
+        "--store", type=Path, required=True, action="append", metavar="DIR",
+        help="store of the watch; given several times, the same is done at each of those sites, with one password",
+    )  # fmt: skip
     parser.add_argument("--role", choices=get_args(Role), help="role of a new account")
     parser.add_argument(
         "--password-stdin", action="store_true", help="read the password from standard input (default: make one)"
@@ -27,20 +32,37 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when done."""
-    if not args.store.is_dir():
-        raise InputError(f"--store: {args.store}: found no such folder; allowed: the folder of a store")
+    for store in args.store:
+        if not store.is_dir():
+            raise InputError(f"--store: {store}: found no such folder; allowed: the folder of a store")
     if args.what != "list" and args.name is None:
         raise InputError(f"{args.what}: found no name; allowed: a log-in name")
-    users = open_users(args.store)
-    try:
-        told = _do(users, args)
-    finally:
-        users.close()
+    if args.what == "list" and len(args.store) > 1:
+        raise InputError(f"list: found {len(args.store)} stores; allowed: one")
+    password = _password(args) if args.what in ("add", "password") else ""
+    with ExitStack() as stack:
+        sites = []
+        for store in args.store:
+            sites.append(open_users(store))
+            stack.callback(sites[-1].close)
+        _check(sites, args)
+        told = [_do(users, args, password) for users in sites][-1]
     print(json.dumps(told) if args.json else _words(told))
     return 0
 
 
-def _do(users: UserStore, args: argparse.Namespace) -> dict[str, object]:
+def _check(sites: Sequence[UserStore], args: argparse.Namespace) -> None:
+    """Before anything is done anywhere: whether it can be done at every site."""
+    if args.what == "add" and args.role is None:
+        raise InputError(f"add: found no --role; allowed: {', '.join(get_args(Role))}")
+    for store, users in zip(args.store, sites, strict=True):
+        there = any(account.name == args.name for account in users.accounts())
+        if len(sites) > 1 and args.what != "list" and there == (args.what == "add"):
+            state = "which is taken" if there else "whom nobody knows"
+            raise InputError(f"name: found {args.name!r}, {state}, at {store}; allowed: the same at every store")
+
+
+def _do(users: UserStore, args: argparse.Namespace, password: str) -> dict[str, object]:
     if args.what == "list":
         return {
             "accounts": [
@@ -54,13 +76,9 @@ def _do(users: UserStore, args: argparse.Namespace) -> dict[str, object]:
             ]
         }
     if args.what == "add":
-        if args.role is None:
-            raise InputError(f"add: found no --role; allowed: {', '.join(get_args(Role))}")
-        password = _password(args)
         users.add(args.name, args.role, password, must_change=True, now_ns=WallClock().now_ns())
         return _given(args, password, f"added {args.name} as {args.role}")
     if args.what == "password":
-        password = _password(args)
         _there(users.set_password(args.name, password, must_change=True), args.name)
         return _given(args, password, f"changed the password of {args.name}")
     _there(users.change(args.name, disabled=args.what == "disable"), args.name)

@@ -17,6 +17,7 @@ from linewatch.app.cluster.plan import (
     write_plan,
 )
 from linewatch.app.cluster.pruning import Pruner
+from linewatch.app.cluster.run_health import name_run
 from linewatch.app.cluster.site_run import REMEMBERED, Done, replay_on_cluster
 from linewatch.app.cluster.standalone import Standalone, versions_in
 from linewatch.app.cluster.tick_log import last_tick
@@ -100,6 +101,7 @@ def submit(
         raise InputError("\n".join(f"{run / PLAN}: {problem}" for problem in problems))
     engine = Standalone(run / ENGINE, python)
     start(engine, run, workers, spare, execution)
+    name_run(out, run, f"http://127.0.0.1:{engine.port}")
     return replay_on_cluster(
         run,
         plan,

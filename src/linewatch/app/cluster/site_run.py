@@ -31,6 +31,8 @@ AHEAD: Final = 2_000
 """Ticks that may be shipped before the decision on the first of them has come back."""
 REMEMBERED: Final = 240
 """Decisions that are kept after their commit, so that those that come again can be compared."""
+UNDECIDED_S: Final = 5.0
+"""A wait for the next decision that is so long stands in the audit chain, once it is over."""
 _POLL_S: Final = 0.005
 
 
@@ -165,7 +167,10 @@ def replay_on_cluster(
         while index <= shipper.last:
             shipped = shipper.ship(index + AHEAD)
             if told.ready(index):
-                heard_ns = clock.now_ns()
+                waited_ns, heard_ns = clock.now_ns() - max(heard_ns, shipper.sent_ns.get(index, 0)), clock.now_ns()
+                if waited_ns >= UNDECIDED_S * 1e9:
+                    text = f"no decision for {waited_ns / 1e9:.1f} s before tick {index}; nothing was lost"
+                    journal.audit("cluster", heard_ns, text)
                 if on_decided is not None:
                     on_decided(index, shipper.sent_ns.pop(index, heard_ns), heard_ns)
                 runner.advance(index)

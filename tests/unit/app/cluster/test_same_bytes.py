@@ -40,15 +40,22 @@ class Turns(HandClock):
             self.kills += 1
 
 
+class Away(Turns):
+    """A cluster that is away for seven seconds once."""
+
+    def wait_until_ns(self, time_ns: int) -> None:
+        super().wait_until_ns(time_ns + (7_000_000_000 if self.turns == 20 else 0))
+
+
 def alone(folder: Path, seed: int) -> Replayed:
     site, settings, _ = three_sections(folder / "alone")
     return replay(site, [walks(seed)], out=folder / "alone" / "store", settings=settings)
 
 
-def on_cluster(folder: Path, seed: int, kill_every: int | None = None) -> tuple[Done, Turns]:
+def on_cluster(folder: Path, seed: int, kill_every: int | None = None, kind: type[Turns] = Turns) -> tuple[Done, Turns]:
     site, settings, plan = three_sections(folder / "cluster")
     run = folder / "cluster" / "run"
-    turns = Turns(ByHand(run, plan, site, settings, seed), kill_every)
+    turns = kind(ByHand(run, plan, site, settings, seed), kill_every)
     out = folder / "cluster" / "store"
     try:
         done = replay_on_cluster(run, plan, site, settings, lambda: [walks(seed)], out=out, clock=turns)
@@ -71,6 +78,15 @@ def test_sections_that_have_their_turn_in_any_order_leave_the_store_of_one_machi
     done, _ = on_cluster(tmp_path, seed)
     assert done.incidents == replayed.incidents
     assert chain(tmp_path / "cluster" / "store") == chain(tmp_path / "alone" / "store")
+
+
+def test_a_long_wait_for_decisions_stands_in_the_audit_chain_and_changes_no_record(tmp_path: Path) -> None:
+    alone(tmp_path, 1)
+    on_cluster(tmp_path, 1, kind=Away)
+    assert chain(tmp_path / "cluster" / "store") == chain(tmp_path / "alone" / "store")
+    with open_store(tmp_path / "cluster" / "store") as reader:
+        (told,) = [each.entry.payload for each in reader.audits() if each.entry.kind == "cluster"]
+    assert told is not None and b"no decision for 7.0 s before tick" in told
 
 
 @pytest.mark.parametrize("kill_every", [3, 13])

@@ -38,6 +38,11 @@ export function siteIn(path: string): string {
   return /\/s\/([^/]+)\//.exec(path)?.[1] ?? '';
 }
 
+/** Under which name a browser remembers that it signed in at a site; empty for a console of one site. */
+export function markOf(key: string): string {
+  return key ? `linewatch.signed-in.${key}` : 'linewatch.signed-in';
+}
+
 /** The sum of what the sites count, over those whose counts are known. */
 export function total(counts: (Counts | null | undefined)[]): Counts {
   const sum: Counts = { raised: 0, shown: 0, grouped: 0, shelved: 0 };

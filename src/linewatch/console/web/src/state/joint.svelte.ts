@@ -1,12 +1,13 @@
 // All sites of this console as they stand, asked for once a second by every page that is one of them.
 import { Problem } from '../lib/api';
-import { askSite, neighbour, siteIn, total, urgency, type AllSites, type SharedSite } from '../lib/joint';
+import { askSite, markOf, neighbour, siteIn, total, urgency, type AllSites, type SharedSite } from '../lib/joint';
 import { canSound } from '../lib/sound';
 
 const ASK_MS = 1000;
 /** A site's own stale bar stands within 3 s; what is said of the others is as young. */
 const STALE_MS = 3000;
 const BEAT_MS = 10_000;
+const MARKS = markOf('x').slice(0, -1);
 
 class Joint {
   sites = $state.raw<SharedSite[]>([]);
@@ -44,12 +45,14 @@ class Joint {
     try {
       const all = await askSite<AllSites>(this.base, '', 'sites');
       this.sites = all.sites;
+      this.remember();
       this.locale = all.locale;
       this.refused = false;
       this.heard = performance.now();
     } catch (error) {
       if (error instanceof Problem && error.status === 401) {
         this.refused = true;
+        for (const site of this.sites) if (site.key) this.forget(site.key);
         this.sites = [];
       }
     }
@@ -61,10 +64,46 @@ class Joint {
     this.stop();
     this.base = base;
     this.here = siteIn(location.pathname);
-    void this.look();
-    const ask = setInterval(() => void this.look(), ASK_MS);
+    const look = () => {
+      if (!this.refused) void this.look(); // asking would only earn another refusal
+    };
+    look();
+    const ask = setInterval(look, ASK_MS);
     const beat = setInterval(() => void this.beat(), BEAT_MS);
     this.stops = [() => clearInterval(ask), () => clearInterval(beat)];
+  }
+
+  /** Whether this browser has signed in at any site, as far as it remembers. */
+  signedInBefore(): boolean {
+    try {
+      return Object.keys(localStorage).some((key) => key.startsWith(MARKS));
+    } catch {
+      return true;
+    }
+  }
+
+  private keep(key: string): void {
+    try {
+      localStorage.setItem(markOf(key), 'inside');
+    } catch {
+      // a browser that keeps nothing asks the person again
+    }
+  }
+
+  private forget(key: string): void {
+    try {
+      localStorage.removeItem(markOf(key));
+    } catch {
+      // as above
+    }
+  }
+
+  /** Pages of sites that were opened here know that asking makes sense. */
+  private remember(): void {
+    for (const site of this.sites) {
+      if (site.signed_in && !site.must_change_password) this.keep(site.key);
+      else if (site.key) this.forget(site.key);
+    }
   }
 
   stop(): void {
