@@ -27,6 +27,7 @@ from typing import Any, Final
 
 import msgspec
 
+from benchmarks.cluster_country import country
 from benchmarks.cluster_pace import BATCHES_PER_S, latency, pace
 from benchmarks.reporting import Figures, answer
 from linewatch.app.cluster.plan import Plan, plan_of, write_plan
@@ -249,6 +250,8 @@ def measure(args: argparse.Namespace) -> Figures:
             figures |= latency(bench, opened, bench.cluster, args.workers)
         if "pace" in parts:
             figures |= pace(bench, opened, bench.cluster)
+        if "country" in parts:
+            figures |= country(bench)
         return figures
 
 
@@ -261,6 +264,9 @@ def _more(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=300.0, help="length of the scene")
     parser.add_argument("--workers", type=int, default=1, help="of the latency part")
     parser.add_argument("--batches", type=float, default=BATCHES_PER_S, help="of sections a second, latency part")
+    parser.add_argument("--sections", default="32,100,320,1000", help="how many, one after the other: country part")
+    parser.add_argument("--country-seconds", type=float, default=600.0, help="simulated time of the country part")
+    parser.add_argument("--country-patience", type=float, default=1_000.0, help="longest time for one number of them")
     parser.add_argument("--port", type=int, default=18081)
     parser.add_argument("--folder", default=None, help="where to work")
 
