@@ -146,11 +146,18 @@ def needs_of(site: Site, store: Path, users: UserStore, clock: Clock) -> Needs:
     )
 
 
-def first_account(users: UserStore, role: Role, name: str, now_ns: int, *, must_change: bool) -> tuple[str, str] | None:
+def random_password() -> str:
+    """A password that nobody guesses and somebody can type."""
+    return "-".join(secrets.token_hex(2) for _ in range(4))
+
+
+def first_account(
+    users: UserStore, role: Role, name: str, now_ns: int, *, must_change: bool, password: str | None = None
+) -> tuple[str, str] | None:
     """Name and password of an account made because there is none yet; None where there is one."""
     if users.accounts():
         return None
-    password = "-".join(secrets.token_hex(2) for _ in range(4))
+    password = password or random_password()
     users.add(name, role, password, must_change=must_change, now_ns=now_ns)
     return name, password
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from linewatch.app.console_process import FIRST_NAME, described_site, first_account, needs_of
+from linewatch.app.console_process import FIRST_NAME, described_site, first_account, needs_of, random_password
 from linewatch.clock import WallClock
 from linewatch.console.api_joint import SharedFront
 from linewatch.console.joint import Absent, joint_of, serve_joint
@@ -32,7 +32,7 @@ def run_joint_console(stores: Sequence[Path], settings: ConsoleSettings, say: Ca
         raise StoreError("console: found no store that can be read; allowed: at least one")
     served = [(store, site) for store, site in zip(stores, found, strict=True) if isinstance(site, Site)]
     with ExitStack() as stack:
-        users = [_users(stack, store, site, say) for store, site in served]
+        users = _users(stack, served, say)
         accounts = [account for each in users for account in each.accounts()]
         stands = any(account.must_change_password for account in accounts if account.role == "administrator")
         check_listening(settings, first_password_stands=stands)
@@ -49,11 +49,18 @@ def _site_of(store: Path) -> Site | Absent:
         return Absent(store.name, " ".join(str(error).split()))
 
 
-def _users(stack: ExitStack, store: Path, site: Site, say: Callable[[str], None]) -> UserStore:
-    """Who may come in at a site; the first account is made and told where there is none."""
-    users = open_users(store)
-    stack.callback(users.close)
-    first = first_account(users, "administrator", FIRST_NAME, WallClock().now_ns(), must_change=True)
-    if first is not None:
-        say(f"first sign-in at {site.name}: {first[0]}, password {first[1]} (said this once; it must be changed)")
-    return users
+def _users(stack: ExitStack, served: Sequence[tuple[Path, Site]], say: Callable[[str], None]) -> list[UserStore]:
+    """Who may come in at each site; where there is nobody, the first account is made, everywhere with one password."""
+    password, made = random_password(), []
+    stores = []
+    for store, site in served:
+        users = open_users(store)
+        stack.callback(users.close)
+        stores.append(users)
+        now_ns = WallClock().now_ns()
+        if first_account(users, "administrator", FIRST_NAME, now_ns, must_change=True, password=password):
+            made.append(site.name)
+    if made:
+        said = "said this once; it must be changed"
+        say(f"first sign-in at {', '.join(made)}: {FIRST_NAME}, password {password} ({said})")
+    return stores
