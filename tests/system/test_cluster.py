@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from linewatch.app.cluster.plan import versions_here
 from tests.conftest import CHECKOUT
 from tests.system.bench import fence, incidents, linewatch, write_bench
 from tests.system.test_replay import chain
-from tests.unit.app.cluster.walks import digest
+from tests.unit.app.cluster.walks import digest, three_sections
 
 PINS = ("numpy==2.1.3", "pyarrow==16.1.0")
 """What apache-flink 2.3.0 installs."""
@@ -40,6 +41,25 @@ def test_the_steps_run_with_the_libraries_that_the_engine_pins_and_give_the_same
     with_pins, here = done.stdout.split(), digest(tmp_path / "b").split()
     assert with_pins[0] == "2.1.3" != here[0]
     assert with_pins[1] == here[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    "LINEWATCH_FLINK_PYTHON" not in os.environ, reason="LINEWATCH_FLINK_PYTHON names no Python with apache-flink"
+)
+def test_a_worker_of_the_engine_refuses_a_plan_for_other_versions_before_it_reads_a_state(tmp_path: Path) -> None:
+    three_sections(tmp_path, {**versions_here(), "numpy": "1.26.0", "linewatch": "0.0.1"})
+    words = "import sys; from linewatch.app.cluster import keyed; keyed._run(sys.argv[1])"
+    done = subprocess.run(
+        [os.environ["LINEWATCH_FLINK_PYTHON"], "-c", words, str(tmp_path / "run")],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{CHECKOUT}/src"},
+    )
+    assert done.returncode == 1
+    for name, planned in (("linewatch", "0.0.1"), ("numpy", "1.26.0")):
+        assert f"versions.{name}: found" in done.stderr and f"allowed: {planned}, as planned" in done.stderr
 
 
 @pytest.mark.slow
