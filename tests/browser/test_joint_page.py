@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Tab
-from tests.browser.test_console_page import AXE, LEVEL_AA
+from tests.browser.test_console_page import AXE, LEVEL_AA, keep_picture
 from tests.unit.console.bench import PASSWORD
 from tests.unit.console.test_joint import PEOPLE, Sites, sites_over
 
@@ -44,6 +44,7 @@ def test_one_queue_over_all_sites_opens_each_and_each_tells_of_the_others(browse
         assert found == []
         page.keyboard.press("g")
         chosen = page.locator("[data-testid=joint-row][aria-selected=true]")
+        keep_picture(page, "console-all-sites")
         site, incident = chosen.get_attribute("data-site"), chosen.get_attribute("data-id")
         page.keyboard.press("Enter")
         expect(page.get_by_test_id("incident-panel")).to_have_attribute("data-id", str(incident))
@@ -51,6 +52,7 @@ def test_one_queue_over_all_sites_opens_each_and_each_tells_of_the_others(browse
         other = next(each.key for each in sites.joint.sites if each.key != site)
         expect(page.get_by_test_id("other-site")).to_have_attribute("data-site", other)
         expect(page.get_by_test_id("all-sites")).to_have_attribute("data-shown", str(sum(shown)))
+        keep_picture(page, "console-one-of-several")
         page.keyboard.press("]")
         page.wait_for_url(f"**/s/{other}/**")
         expect(page.get_by_test_id("site-switch").locator("select")).to_have_value(other)
