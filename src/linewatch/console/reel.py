@@ -74,7 +74,7 @@ class Reel:
 
     def _then(self, picture: Picture) -> list[Frame]:
         """What was known when it begins."""
-        return [*(_incident(kept) for kept in picture.open.values()), *whole(picture)]
+        return [*(_incident(kept, picture) for kept in picture.open.values()), *whole(picture)]
 
 
 def tick_period_ns(history: History) -> int:
