@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from linewatch.app.played_watch import PlayedWatch
 from linewatch.store.reader import open_store
 from tests.browser.conftest import Tab, Watch
+from tests.browser.walk_through import headings
 from tests.conftest import CHECKOUT
 from tests.unit.console.bench import PASSWORD, Console, console_over, wait_for
 
@@ -171,3 +172,9 @@ def test_nothing_on_the_page_is_english_once_polish_is_chosen(tab: Tab) -> None:
     assert same == {screen: set() for screen in english}
     assert any("agree" in text for text in english["watch"])
     assert any("zgodnie" in text for text in polish["watch"])
+
+
+def test_the_walk_through_has_the_steps_that_its_script_follows() -> None:
+    text = (CHECKOUT / "docs" / "walk-through.md").read_text(encoding="utf-8")
+    found = re.findall(r"^## \d+\. (.+)$", text, flags=re.MULTILINE)
+    assert found == headings()
