@@ -36,9 +36,9 @@ def test_a_channel_is_looked_at_live_and_its_threshold_corrected_and_set_back(
         page.keyboard.press("Enter")
         expect(page.get_by_test_id("scope-floor")).to_contain_text(".")
         seen = int(scope.get_attribute("data-frames") or 0)
-        # A second of the watch is twenty frames: within two of the clock at least one more has come.
+        # A second of the watch is twenty frames; on a machine that has much else to do they come later.
         page.wait_for_function(
-            f"+document.querySelector('[data-testid=scope]').dataset.frames >= {seen + 20}", timeout=2_000
+            f"+document.querySelector('[data-testid=scope]').dataset.frames >= {seen + 20}", timeout=20_000
         )
         before = float(page.get_by_test_id("scope-threshold").inner_text().removesuffix(" dB"))
 
