@@ -131,9 +131,9 @@ def _edited(lines: list[str], block: _Block, file: Path, numbers: Mapping[str, f
     """The text with these values in one table of `[[sensor]]`."""
     block = _without_tail(lines, block)
     document = _parsed(lines, block, file)
-    table = document["sensor"][0]  # type: ignore[index]
+    tables: Any = document["sensor"]
     for name, value in numbers.items():
-        table[name] = value  # type: ignore[index]
+        tables[0][name] = value
     return _put(lines, block, tomlkit.dumps(document))
 
 
