@@ -110,6 +110,7 @@ def cost(country: Country, sections: int, patience_s: float) -> Figures:
         while sum(done) < total:
             if time.monotonic() > give_up:
                 print(f"{label}: {sum(done)} of {total} ticks: {cluster.why(job)}", flush=True)
+                marks = [*marks[:1], (sum(done), time.perf_counter(), sum(spent.now_s().values()))]
                 break
             for each, log in enumerate(logs):
                 while (following := log.after(at[each])) is not None:

@@ -7,6 +7,7 @@ much was left for the steps; processor time says what each part takes, whatever 
 
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -197,6 +198,7 @@ def pace(bench: Any, opened: Callable[[], list[Recording]], begin: Callable[...,
             ticks = shipped(run)
             told["alone"] = one_process(bench.site, bench.settings, ticks, warm)
         told[str(workers)] = throughput(f"pace-{workers}", run, begin, workers, first, last, warm)
+        print(f"pace so far: {told}", file=sys.stderr, flush=True)
     alone, one, two = told["alone"], told["1"], told["2"]
     per_tick = detections_in(ticks, warm) / (ticks[-1].tick.index - warm)
     return {
