@@ -6,7 +6,9 @@ is stopped and started, and the watch is killed with `kill -9` and started again
 so that the journal tells which are missing (`mqtt_lost`) and which stand in it twice (`mqtt_doubled`). `mqtt_per_s` is
 all messages over the time from the first one published to the last one committed, breaks and the start of a new watch
 included; `mqtt_steady_per_s` is what was committed before the first break over that time. `hop_median_ms` is from a
-publisher's call to a source's hands, one message at a time. SAPIENT figures are null: they are not measured here.
+publisher's call to a source's hands, one message at a time. `link_us` is the processor time that a message takes from
+the broker's socket to the source's buffer and its acknowledgement, of messages that lie at the broker (`link_per_s`:
+how many of them a second). SAPIENT figures are null: they are not measured here.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from linewatch.ports import Heard
 from linewatch.records import Detections, from_bytes
 from linewatch.site.load import load_site
 from linewatch.sources.build import build_source
+from linewatch.sources.worked import WorkedSource
 from linewatch.store.reader import open_store
 from tests.brokers import Mosquitto, broker
 
@@ -204,6 +207,36 @@ def hop(folder: Path, running: Mosquitto, count: int) -> Figures:
     return {"hop_median_ms": float(np.median(took_ms)), "hop_p99_ms": float(np.percentile(took_ms, 99))}
 
 
+def link(folder: Path, running: Mosquitto, count: int) -> Figures:
+    """What lies at the broker is taken by a source alone, as fast as it can."""
+    write_site(folder, running.url)
+    site = load_site(folder)
+
+    def connected() -> WorkedSource:
+        source = build_source(site, site.sources[0])
+        assert isinstance(source, WorkedSource)
+        source.start()
+        while not source.status().up:
+            time.sleep(0.01)
+        return source
+
+    connected().close()
+    told: multiprocessing.Queue[int] = multiprocessing.Queue()
+    publisher = multiprocessing.Process(target=publish, args=(running.port, 1e6, count / 1e6, told))
+    publisher.start()
+    publisher.join()
+    begun_s, begun_cpu_s, taken = time.monotonic(), time.process_time(), 0
+    source = connected()
+    while taken < count and time.monotonic() - begun_s < 60.0:
+        time.sleep(0.1)
+        items = source.poll(time.time_ns())
+        taken += sum(len(item) for item in items if isinstance(item, Detections))
+        source.committed(source.position())
+    took_s = time.monotonic() - begun_s
+    source.close()
+    return {"link_us": (time.process_time() - begun_cpu_s) / max(taken, 1) * 1e6, "link_per_s": taken / took_s}
+
+
 def measure(args: argparse.Namespace) -> Figures:
     """Both parts."""
     seconds = min(args.seconds, 15.0) if args.quick else args.seconds
@@ -212,6 +245,10 @@ def measure(args: argparse.Namespace) -> Figures:
         with broker(folder / "broker") as running:
             (folder / "hop").mkdir()
             figures = hop(folder / "hop", running, 100 if args.quick else 1_000)
+            (folder / "link").mkdir()
+            figures |= link(folder / "link", running, 5_000 if args.quick else 20_000)
+            if args.link_only:
+                return figures
             (folder / "storm").mkdir()
             figures |= storm(folder / "storm", running, args.rate, seconds)
     return {**figures, "sapient_nodes": None, "sapient_register_s": None, "sapient_lost": None}
@@ -219,6 +256,7 @@ def measure(args: argparse.Namespace) -> Figures:
 
 def _more(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=5_000.0, help="messages a second")
+    parser.add_argument("--link-only", action="store_true", help="leave out the load with its breaks")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long they are published")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 import msgspec
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -23,6 +24,8 @@ MOST_IN_FLIGHT: Final = 20_000
 KNOWN: Final = (aiomqtt.MqttError, OSError)
 """Errors of the broker's side."""
 _CONNECT_S: Final = 10.0
+_AT_ONCE: Final = 65_536
+"""Bytes that are read from the broker at once: some hundreds of messages."""
 _SCHEMES: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -79,6 +82,34 @@ def read_broker(url: str, key: str = "url") -> tuple[str, int, bool]:
     return unquote(parts.hostname), port or _SCHEMES[parts.scheme], parts.scheme == "mqtts"
 
 
+class _Gathering:
+    """A socket that is read in large pieces, and gives them away in small ones.
+
+    What is there already counts as pending, which aiomqtt reads before it waits: so one turn of the loop takes all
+    that has come, where it would take one message.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._held = b""
+        self._at = 0
+        self._pending = getattr(sock, "pending", None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def recv(self, size: int) -> bytes:
+        """So many bytes at most; raises what the socket raises where none are there."""
+        if self._at == len(self._held):
+            self._held, self._at = self._sock.recv(_AT_ONCE), 0
+        begin, self._at = self._at, min(self._at + size, len(self._held))
+        return self._held[begin : self._at]
+
+    def pending(self) -> int:
+        """How many bytes are there without asking the system."""
+        return len(self._held) - self._at or (self._pending() if self._pending is not None else 0)
+
+
 class _Client(aiomqtt.Client):
     """aiomqtt's client, with messages handed on at once and acknowledged by hand."""
 
@@ -87,6 +118,9 @@ class _Client(aiomqtt.Client):
         self.stands = False
         self._incoming = incoming
         self._client.manual_ack_set(True)  # noqa: FBT003 - paho's signature
+        # A paho that has no such part goes on to `_on_message`, which says the same.
+        self._paho_publish = getattr(self._client, "_handle_publish", None)
+        self._client._handle_publish = self._publish  # type: ignore[method-assign]  # noqa: SLF001 - see `_publish`
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
         super()._on_connect(client, userdata, flags, reason_code, properties)
@@ -94,6 +128,10 @@ class _Client(aiomqtt.Client):
         if not reason_code.is_failure:
             self.stands = True
             self._incoming.connected(session_kept=bool(flags.session_present))
+
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        super()._on_socket_open(client, userdata, sock)
+        client._sock = _Gathering(sock)  # noqa: SLF001 - paho reads each message in three pieces, each by a call of its own
 
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ARG002 - paho's signature
         try:
@@ -109,6 +147,29 @@ class _Client(aiomqtt.Client):
             repeated=bool(message.dup),
         )
 
+    def _publish(self) -> Any:
+        """Hand a message on straight from its bytes.
+
+        paho makes objects of its properties, which nobody here reads, and words for its log: much of what one costs.
+        """
+        packet = self._client._in_packet  # noqa: SLF001 - there is no other way to it
+        is_v5 = self._client._protocol == aiomqtt.ProtocolVersion.V5.value  # noqa: SLF001 - as above
+        read = read_publish(packet["command"], bytes(packet["packet"]), is_v5=is_v5)
+        if read is None:
+            assert self._paho_publish is not None
+            return self._paho_publish()
+        topic, mid, payload = read
+        command = packet["command"]
+        self._incoming.message(
+            topic,
+            payload,
+            mid=mid,
+            qos=(command >> 1) & 3,
+            retained=bool(command & 1),
+            repeated=bool(command & 8),
+        )
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
     def acknowledge(self, mids: Sequence[int]) -> None:
         for mid in mids:
             self._client.ack(mid, 1)
@@ -118,6 +179,35 @@ class _Client(aiomqtt.Client):
         await asyncio.wait({self._disconnected})
         error = None if self._disconnected.cancelled() else self._disconnected.exception()
         return str(error) if error is not None else "the broker closed the connection"
+
+
+def read_publish(command: int, packet: bytes, *, is_v5: bool) -> tuple[str, int, bytes] | None:
+    """Topic, packet id (0 at quality of service 0) and payload of a PUBLISH (MQTT 5.0, section 3.3).
+
+    None for what is left to the library: quality of service 2, topics that are empty or no UTF-8, what is cut off.
+    """
+    qos = (command >> 1) & 3
+    at = 2 + int.from_bytes(packet[:2], "big")
+    if qos > 1 or at == 2:
+        return None
+    try:
+        topic = packet[2:at].decode()
+        mid = 0
+        if qos:
+            mid = packet[at] << 8 | packet[at + 1]
+            at += 2
+        if is_v5:
+            length, shift = 0, 0
+            while shift < 28:
+                byte = packet[at]
+                length |= (byte & 127) << shift
+                at, shift = at + 1, shift + 7
+                if byte < 128:
+                    break
+            at += length
+    except (IndexError, UnicodeDecodeError):
+        return None
+    return None if at > len(packet) else (topic, mid, packet[at:])
 
 
 class MqttLink:

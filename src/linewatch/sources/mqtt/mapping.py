@@ -233,6 +233,8 @@ def _at(value: Any, path: str) -> Any:
 
 def _filled(text: str, parts: Mapping[str, str], value: Any) -> str:
     """A text with its slots filled; empty where one cannot be."""
+    if "{" not in text:
+        return text[:200]
     out, at = "", 0
     for slot in _SLOT.finditer(text):
         name = slot.group(1)
