@@ -49,7 +49,8 @@ class LineChange:
         kept = chosen(rows, ~lost)
         self._renumber(kept)
         noise = self._noise(state.known.noise, fresh.known.noise)
-        known = Known(kept, self._masks(seen[~lost]), noise, state.known.movers, state.known.outages)
+        slow = tuple((int(self._to[n]), time_ns) for n, time_ns in state.known.slow if self._to[n] >= 0)
+        known = Known(kept, self._masks(seen[~lost]), noise, state.known.movers, state.known.outages, slow)
         return TrackerState(known), ended
 
     def hand_overs(self, given: Sequence[HandOver]) -> tuple[list[HandOver], list[Track]]:

@@ -39,6 +39,8 @@ HOLE_M: Final = 30.0
 HOLE_PARTS: Final = 4
 HOLE_S: Final = 5.0
 """A hole wider than this, in frames of at least so many parts, splits a crowd after this time (all *assumed*)."""
+MORE: Final = 1.3
+"""A crowd that is so many times as long as what a sensor counted is taken to have more people in proportion."""
 SPREAD_S: Final = 10.0
 """Time constant with which the ends of the stretch follow its outermost parts."""
 PERSON: Final = MOVERS.index("person")
@@ -322,8 +324,9 @@ def _move(crowd: Any, part: Any) -> None:
 @njit(cache=True, nogil=True)
 def _hear_size(crowd: Any, part: Any, seen_m: float) -> None:
     """What the parts say of the number; who sees a share of the stretch has counted that share of the people."""
-    if part.company_high > 0 and seen_m >= GAP_M:
-        factor = max((crowd.to_m - crowd.from_m) / seen_m, 1.0)
+    length_m = math.exp(crowd.width_log) if not math.isnan(crowd.width_log) else crowd.to_m - crowd.from_m
+    if part.company_high > 0 and seen_m >= GAP_M and length_m > MORE * seen_m:
+        factor = length_m / seen_m
         part.company_low = int(part.company_low * factor)
         part.company_high = math.ceil(part.company_high * factor)
     hear_size(crowd, part)

@@ -15,10 +15,10 @@ NOT_SEEN: Final = 2
 
 
 @njit(cache=True, nogil=True)
-def weigh_silence(tracks: NDArray[Any], evidence_per_s: NDArray[np.float64], period_s: float) -> None:
+def weigh_silence(tracks: NDArray[Any], evidence: NDArray[np.float64]) -> None:
     """Lower the odds of existence by the evidence of sensors that should have seen and did not."""
     for i in range(len(tracks)):
-        left = np.exp(-evidence_per_s[i] * period_s)
+        left = np.exp(-evidence[i])
         r = tracks[i].existence
         tracks[i].existence = r * left / (1.0 - r + r * left)
 
@@ -27,6 +27,7 @@ def weigh_silence(tracks: NDArray[Any], evidence_per_s: NDArray[np.float64], per
 def _judge(
     tracks: NDArray[Any],
     now_ns: int,
+    told_ns: NDArray[np.int64],
     confirm: float,
     end: float,
     drop: float,
@@ -40,15 +41,16 @@ def _judge(
         if track.shadow:
             continue
         unseen_ns = now_ns - track.last_ns
+        missed_ns = told_ns[i] - track.last_ns
         if track.life == TENTATIVE and track.existence >= confirm:
             track.life = CONFIRMED
         if track.life == TENTATIVE:
             if track.existence < drop:
                 verdict[i] = NOT_BELIEVED
-            elif unseen_ns > forget_tentative_ns:
+            elif missed_ns > forget_tentative_ns or unseen_ns > forget_ns:
                 verdict[i] = NOT_SEEN
             continue
-        track.life = COASTING if unseen_ns > coast_ns else CONFIRMED
+        track.life = COASTING if missed_ns > coast_ns else CONFIRMED
         if track.existence < end:
             verdict[i] = NOT_BELIEVED
         elif unseen_ns > forget_ns:
@@ -56,12 +58,16 @@ def _judge(
     return verdict
 
 
-def judge(tracks: NDArray[Any], now_ns: int, settings: TrackSettings) -> NDArray[np.int8]:
-    """Confirm, let coast, or condemn: sets the life of every track in place, returns who ends and why."""
+def judge(tracks: NDArray[Any], now_ns: int, told_ns: NDArray[np.int64], settings: TrackSettings) -> NDArray[np.int8]:
+    """Confirm, let coast, or condemn: sets the life of every track in place, returns who ends and why.
+
+    `told_ns` (n,) is the time up to which each could have been told of: before it, nobody has missed it.
+    """
     return np.asarray(
         _judge(
             tracks,
             now_ns,
+            told_ns,
             settings.confirm_probability,
             settings.end_probability,
             settings.drop_probability,

@@ -157,18 +157,29 @@ def silence_evidence(
     to_m: NDArray[np.float64],
     silence_per_s: NDArray[np.float64],
     blind: NDArray[np.float64],
+    slow: NDArray[np.int64],
+    now_ns: int,
+    period_s: float,
 ) -> NDArray[np.float64]:
-    """(n,) evidence against each track per second of silence, in units of -ln(1 - Pd) per second.
+    """(n,) evidence against each track by the silence of one tick, in units of -ln(1 - Pd).
 
     Of the sensors that reach it, are not out and did not hear it in this tick (`heard`, bit mask), the strongest
     counts in full and all others by `SILENCE_ALIKE`: somebody who stands, or is in dead ground, is missed by all.
+    `slow` has the sensors that report late (`track.reach`): their silence is what they have reported just now.
     """
     out = np.zeros(len(tracks))
     for i in range(len(tracks)):
-        x = tracks[i].chainage_m
         strongest = 0.0
         for s in range(len(from_m)):
-            if silence_per_s[s] <= 0.0 or x < from_m[s] or x > to_m[s]:
+            if silence_per_s[s] <= 0.0:
+                continue
+            x, span_s = tracks[i].chainage_m, period_s
+            for k in range(len(slow)):
+                if slow[k, 0] == s:
+                    # Where the track was at the time that is told of now.
+                    x -= tracks[i].velocity_mps * (now_ns - slow[k, 2]) * 1e-9
+                    span_s = max(0.0, (slow[k, 2] - max(slow[k, 1], tracks[i].last_ns)) * 1e-9)
+            if span_s == 0.0 or x < from_m[s] or x > to_m[s]:
                 continue
             if heard[i, s // 64] >> np.uint64(s % 64) & np.uint64(1):
                 continue
@@ -177,7 +188,8 @@ def silence_evidence(
                 if int(blind[b, 0]) == s and blind[b, 1] <= x <= blind[b, 2]:
                     left = min(left, 1.0 - blind[b, 3])
             # Loss scales the detection probability: exact at 0 and 1, and close to it between.
-            out[i] += silence_per_s[s] * left
-            strongest = max(strongest, silence_per_s[s] * left)
+            word = silence_per_s[s] * left * span_s
+            out[i] += word
+            strongest = max(strongest, word)
         out[i] = strongest + SILENCE_ALIKE * (out[i] - strongest)
     return out

@@ -161,7 +161,14 @@ class Corroboration(msgspec.Struct, frozen=True, eq=False, tag="corroboration"):
     """What they say about now."""
 
 
-Items = tuple[Detections | Corroboration | HandOver | KnownMover | Outage, ...]
+class Reports(msgspec.Struct, frozen=True, tag="reports"):
+    """How far sensors have reported by what came in one tick."""
+
+    newest: tuple[tuple[int, int, bool], ...]
+    """Number of the sensor, time of its newest word, and whether that came late, in the order of the numbers."""
+
+
+Items = tuple[Detections | Corroboration | Reports | HandOver | KnownMover | Outage, ...]
 
 
 class Moment(msgspec.Struct, frozen=True, eq=False):
@@ -190,13 +197,15 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     """Latest report of every known mover, by id."""
     outages: tuple[Outage, ...] = ()
     """What is not watched now, by id."""
-    slow: NDArray[np.int64] | None = None
-    """(k, 2) number of each sensor that reports late, and the time up to which it has; None before there was any."""
+    slow: tuple[tuple[int, int], ...] = ()
+    """Number of each sensor that reports late, and the time up to which it has; see `track.reach`."""
 
     def __post_init__(self) -> None:
         """A store of another version may hold rows of another shape, which would be read as nonsense."""
         if self.tracks.dtype is not TRACK and self.tracks.dtype != TRACK:
-            raise ValueError(f"rows of tracks with {len(self.tracks.dtype.names or ())} fields, not {len(TRACK)}")
+            raise ValueError(
+                f"rows of tracks with {len(self.tracks.dtype.names or ())} fields, not {len(TRACK.names or ())}"
+            )
 
 
 class TrackerState(msgspec.Struct, frozen=True, eq=False):

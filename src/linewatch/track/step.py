@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from linewatch.ports import Batch
 from linewatch.records import Detections, HandOver, Health, KnownMover, Outage, Record, Tick, Track, concatenate
+from linewatch.records.block import BlockHeader
 from linewatch.records.masking import masked_rows
 from linewatch.site.model import Site
 from linewatch.track import crowd, delete, fuse, handover, recall, report
@@ -20,6 +21,7 @@ from linewatch.track.know import know, number_of
 from linewatch.track.noise import NoiseFloor
 from linewatch.track.performance import Watch, silence_evidence
 from linewatch.track.predict import predict
+from linewatch.track.reach import brought_up, reports_of, told_until, worth_keeping
 from linewatch.track.settings import TrackSettings
 from linewatch.track.state import (
     MEASUREMENT,
@@ -29,6 +31,7 @@ from linewatch.track.state import (
     Items,
     Known,
     Moment,
+    Reports,
     TrackerState,
     chosen,
     joined,
@@ -67,6 +70,8 @@ class TrackStep:
         kinds = [site.sensor(sensor).kind for sensor in self._watch.ids]
         self._noise = NoiseFloor(self._watch, kinds, self._zone_m)
         self._owned_m = handover.owned_m(self._line, self._section)
+        here = (self._watch.to_m >= self._zone_m[0]) & (self._watch.from_m < self._zone_m[1])
+        self._near = frozenset(np.array(self._watch.ids)[here].tolist())
 
     @property
     def key(self) -> str:
@@ -111,9 +116,10 @@ class TrackStep:
             self._initiate(work, doubted, free, before)
             heard.append((doubted, free))
         predict(work.tracks, tick.time_ns, self._settings.acceleration_m2ps3, self._settings.life_s)
-        self._weigh_silence(work, outages, tick)
+        slow = brought_up(known.slow, next((i for i in items if isinstance(i, Reports)), None))
+        self._weigh_silence(work, outages, slow, tick)
         self._fuse(work)
-        self._end(work, tick, quiet=quiet)
+        self._end(work, slow, tick, quiet=quiet)
         count(work.tracks, self._settings.group_width)
         crowd.mark(work.tracks)
         intend(work.tracks, self._watch.touch, tick.time_ns)
@@ -123,7 +129,8 @@ class TrackStep:
         if not quiet:
             self._report(work, movers, tick)
         noise = self._noise.learn(known.noise, heard, tick.period_ns / NS_PER_S)
-        return Known(work.tracks, work.seen, noise, movers, outages), work
+        still_slow = tuple((number, reached_ns) for number, _, reached_ns in slow.tolist())
+        return Known(work.tracks, work.seen, noise, movers, outages, still_slow), work
 
     # What comes in ------------------------------------------------------------------------------------------
 
@@ -131,16 +138,19 @@ class TrackStep:
         """Good items of this tick, late detections of the window, and Health for what is refused."""
         out: list[Record] = []
         line = self._line
-        others = [i for i in batch if isinstance(i, HandOver | KnownMover | Outage) and i.line == line.id]
-        others.sort(key=lambda i: (type(i).__name__, _id_of(i)))
+        shared = [i for i in batch if isinstance(i, HandOver | KnownMover | Outage) and i.line == line.id]
+        shared.sort(key=lambda i: (type(i).__name__, _id_of(i)))
+        others: Items = tuple(shared)
+        if (reports := self._reports(batch, state.known, tick)) is not None:
+            others = (*others, reports)
         whole = only_of([i for i in batch if isinstance(i, Detections)], line.id, *self._zone_m)
         if whole is not None:
             # What ends in this tick still hides what was felt before its end.
-            outages = {o.id: o for o in (*state.known.outages, *(i for i in others if isinstance(i, Outage)))}
+            outages = {o.id: o for o in (*state.known.outages, *(i for i in shared if isinstance(i, Outage)))}
             hidden = masked_rows(whole, outages.values())
             whole = None if hidden.all() else whole.take(~hidden) if hidden.any() else whole
         if whole is None:
-            return tuple(others), None, out
+            return others, None, out
         oldest_ns = recall.oldest_ns(state.past, tick)
         words = verdicts(whole, self._watch, self._settings, tick, line.length_m, oldest_ns)
         good = words == GOOD
@@ -154,6 +164,14 @@ class TrackStep:
         if slow.any():
             kept = (*kept, Corroboration(on_arrival(whole.take(slow), tick, self._settings)))
         return (*others, *kept), whole.take(late) if late.any() else None, out
+
+    def _reports(self, batch: Batch, known: Known, tick: Tick) -> Reports | None:
+        """How far the sensors that this section hears have reported, where that is late or was."""
+        line = self._line.id
+        near = only_of([i for i in batch if isinstance(i, Detections)], line, *self._zone_m)
+        headers = [i for i in batch if isinstance(i, BlockHeader) and i.line == line and i.sensor in self._near]
+        newest = reports_of(headers, near, self._watch, tick.time_ns, self._settings.window_s)
+        return worth_keeping(newest, known.slow)
 
     def _live_again(
         self, known: Known, past: tuple[Moment, ...], late: Detections
@@ -247,15 +265,14 @@ class TrackStep:
 
     # The end of a tick --------------------------------------------------------------------------------------
 
-    def _weigh_silence(self, work: Work, outages: tuple[Outage, ...], tick: Tick) -> None:
+    def _weigh_silence(self, work: Work, outages: tuple[Outage, ...], slow: NDArray[np.int64], tick: Tick) -> None:
         """What sensors say that should have seen and did not."""
         if not len(work.tracks):
             return
         watch = self._watch
-        evidence = silence_evidence(
-            work.tracks, work.heard, watch.from_m, watch.to_m, watch.silence_per_s, watch.blind(outages)
-        )
-        delete.weigh_silence(work.tracks, evidence, tick.period_ns / NS_PER_S)
+        sensors = (watch.from_m, watch.to_m, watch.silence_per_s, watch.blind(outages))
+        evidence = silence_evidence(work.tracks, work.heard, *sensors, slow, tick.time_ns, tick.period_ns / NS_PER_S)
+        delete.weigh_silence(work.tracks, evidence)
 
     def _fuse(self, work: Work) -> None:
         """Take tracks that are one and the same into one, and let the shadows go: they have done their work."""
@@ -283,9 +300,10 @@ class TrackStep:
         reasons = tuple(f"taken into track {name:016x}: both followed the same mover" for name in names)
         work.out += self._records(work.tracks[rows], work.seen[rows], ended=reasons)
 
-    def _end(self, work: Work, tick: Tick, *, quiet: bool) -> None:
+    def _end(self, work: Work, slow: NDArray[np.int64], tick: Tick, *, quiet: bool) -> None:
         """Confirm, let coast, delete."""
-        verdict = delete.judge(work.tracks, tick.time_ns, self._settings)
+        told_ns = told_until(work.tracks, slow, tick.time_ns)
+        verdict = delete.judge(work.tracks, tick.time_ns, told_ns, self._settings)
         gone = verdict != delete.ALIVE
         if not gone.any():
             return
