@@ -36,7 +36,9 @@ class ClusterShape(msgspec.Struct, frozen=True):
     """Last tick that was decided."""
     behind_s: float | None
     """Length of what was shipped and is not decided; null before the first decision."""
+    idle: bool
+    """Whether all that was shipped is decided: then nobody waits for a worker."""
     sections: int
     """Sections of the plan."""
     without: list[UnworkedShape]
-    """Those of them that nobody works on."""
+    """Those of them that nobody works on, while something waits for a decision."""

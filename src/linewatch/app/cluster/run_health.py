@@ -84,8 +84,12 @@ class RunHealth:
         except (LinewatchError, OSError) as error:
             return _untold(named.run, " ".join(str(error).split()))
         told = self._engine(named, plan)
+        if idle := shipped == decided:
+            # A run that is over, or for which nothing has come yet, misses no worker.
+            self._since_ms.clear()
+            told = msgspec.structs.replace(told, without=[])
         behind = None if shipped is None or decided is None else (shipped - decided) * plan.period_ns / 1e9
-        return msgspec.structs.replace(told, shipped=shipped, decided=decided, behind_s=behind)
+        return msgspec.structs.replace(told, shipped=shipped, decided=decided, behind_s=behind, idle=idle)
 
     def _look_on(self) -> None:
         try:
@@ -122,6 +126,7 @@ class RunHealth:
             shipped=None,
             decided=None,
             behind_s=None,
+            idle=False,
             sections=len(plan.shares),
             without=self._without(plan, state, parallel, working, now_ms),
         )
@@ -206,6 +211,7 @@ def _untold(run: str, why: str) -> ClusterShape:
         shipped=None,
         decided=None,
         behind_s=None,
+        idle=False,
         sections=0,
         without=[],
     )

@@ -44,6 +44,9 @@ class Engine:
 def run(tmp_path: Path) -> Path:
     """A planned run of three sections, named beside a store."""
     three_sections(tmp_path)
+    log = TickLogWriter(inputs_folder(tmp_path / "run"), "t", {})
+    log.append(0, b"felt")
+    log.close()
     name_run(tmp_path / "store", tmp_path / "run", ENGINE)
     return tmp_path / "run"
 
@@ -85,10 +88,8 @@ def test_a_job_that_does_not_run_leaves_every_section_without_a_worker(run: Path
 
 def test_what_was_shipped_and_not_decided_is_how_far_the_cluster_is_behind(run: Path) -> None:
     looked = health(run, Engine())
-    with_none = looked.look()
-    assert with_none is not None and (with_none.shipped, with_none.behind_s) == (None, None)
     logs = [TickLogWriter(folder(run), "t", {}) for folder in (inputs_folder, decided_folder)]
-    for tick in range(10):
+    for tick in range(1, 10):
         logs[0].append(tick, b"felt")
     found = looked.look()
     assert found is not None and (found.shipped, found.decided, found.behind_s) == (9, None, None)
@@ -99,6 +100,19 @@ def test_what_was_shipped_and_not_decided_is_how_far_the_cluster_is_behind(run: 
     TickLogWriter(decided_folder(run), "t", {}).close()
     found = looked.look()
     assert found is not None and (found.shipped, found.decided) == (10, 0) and found.behind_s == pytest.approx(2.5)
+
+
+def test_a_run_that_is_over_misses_no_worker(run: Path) -> None:
+    engine = Engine()
+    engine.there = False
+    looked = health(run, engine)
+    waits = looked.look()
+    assert waits is not None and len(waits.without) == 3 and not waits.idle
+    log = TickLogWriter(decided_folder(run), "t", {})
+    log.append(0, b"decided")
+    log.close()
+    over = looked.look()
+    assert over is not None and (over.without, over.idle, over.state) == ([], True, "no engine")
 
 
 def test_a_run_that_cannot_be_read_is_told_and_a_store_of_none_says_nothing(run: Path) -> None:

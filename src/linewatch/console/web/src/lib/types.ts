@@ -246,6 +246,8 @@ export interface Cluster {
   shipped: number | null;
   decided: number | null;
   behind_s: number | null;
+  /** All that was shipped is decided. */
+  idle: boolean;
   sections: number;
   without: { line: string; section: string; since_ms: number; why: string }[];
 }

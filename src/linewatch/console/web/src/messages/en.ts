@@ -583,6 +583,7 @@ export const en = {
   'cluster.ticks': 'tick {decided} of {shipped} decided',
   'cluster.all_worked': 'Every one of {n} sections has a worker.',
   'cluster.without': '{n} of {of} sections have no worker',
+  'cluster.idle': 'All that was shipped is decided; nothing waits for a worker.',
   'cluster.section': 'Section',
   'cluster.more': 'and {n} more',
   'cluster.unknown': 'not known',

@@ -585,6 +585,7 @@ export const pl: Record<MessageKey, string> = {
   'cluster.ticks': 'rozstrzygnięty takt {decided} z {shipped}',
   'cluster.all_worked': 'Każdy z odcinków ({n}) ma węzeł roboczy.',
   'cluster.without': 'Odcinki bez węzła roboczego: {n} z {of}',
+  'cluster.idle': 'Wszystko, co wysłano, jest rozstrzygnięte; nic nie czeka na węzeł.',
   'cluster.section': 'Odcinek',
   'cluster.more': 'i jeszcze {n}',
   'cluster.unknown': 'nieznane',
