@@ -192,7 +192,7 @@ class Picture:
             case ClipRequest():
                 self._clips_asked[record.id] = record.incident
             case Clip():
-                self._clip(record, changes)
+                self._clip(seq, record, changes)
             case _:
                 self._sign_of_life(record, changes)
 
@@ -247,13 +247,13 @@ class Picture:
             self.closed.pop(incident.id, None)
             self.open[incident.id] = kept
 
-    def _clip(self, clip: Clip, changes: Changes) -> None:
+    def _clip(self, seq: int, clip: Clip, changes: Changes) -> None:
         incident = self._clips_asked.pop(clip.request, "")
         if clip.file and incident and incident not in self.pictured:
             self.pictured.add(incident)
             kept = self.incident(incident)
             if kept is not None:
-                changes.incidents[incident] = kept
+                changes.incidents[incident] = Kept(seq, kept.incident)  # told anew: it has a picture now
 
     def forget_clips(self) -> None:
         """Let go of clips of incidents that are no longer at hand."""
