@@ -12,7 +12,7 @@ from linewatch.cli.printing import IncidentPrinter, incident_line
 from linewatch.console.settings import DEFAULT_PORT as CONSOLE_PORT
 from linewatch.console.settings import ConsoleSettings
 from linewatch.records import Incident, Record
-from linewatch.site.load import load_site
+from linewatch.site.load import REFERENCE, load_site
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
             show,
             again=lambda: load_site(args.site),
             after_change=lambda _: start_console_anew(),
-            file=Path(args.site),
+            file=None if args.site == REFERENCE else Path(args.site),
         )
     return 0
 
