@@ -66,6 +66,9 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """... which it is from so much on ..."""
     open_s: float = 4.0
     """... and how long any other: then it is raised as what it looks like."""
+    beside_s: float = 10.0
+    """How long a newcomer right beside somebody who is followed already must go on before it says anything of the two,
+    unless it crosses or touches: whoever many sensors see is now and then seen double for some seconds."""
     join_gap_m: float = 25.0
     """A new track this near to an open incident's stretch, and seen by the same sensors, joins it."""
     join_gap_s: float = 30.0
@@ -98,13 +101,18 @@ def barrier_contact(site: Site, track: Track) -> bool:
     return bool(kinds) and kinds <= {"fibre_vibration", "contact"}
 
 
-def convincing(witnesses: Witnesses, track: Track, settings: IncidentSettings) -> bool:
-    """Sure that it is there, and borne out by a second witness wherever there could be one, or by going on."""
+def convincing(witnesses: Witnesses, track: Track, settings: IncidentSettings, *, beside: bool = False) -> bool:
+    """Sure that it is there, and borne out by a second witness wherever there could be one, or by going on.
+
+    `beside`: somebody is followed right there already, and may be seen double for a moment.
+    """
     if track.state != "confirmed" or track.existence_probability < settings.raise_probability:
+        return False
+    goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
+    if beside and goes_on_s < settings.beside_s:
         return False
     if not witnesses.could_agree(track) and len(track.sensors) == 1:
         return True
-    goes_on_s = (track.last_ns - track.first_ns) / _NS_PER_S
     threat = threat_probability(track)
     sure = threat >= settings.threat_probability or 1.0 - threat >= settings.sure_probability
     settled = sure or goes_on_s >= (settings.unsure_s if threat >= settings.likely_probability else settings.open_s)

@@ -141,7 +141,7 @@ class IncidentStep:
         # One stranger among own people is a stranger.
         trusted = explained is not None and not any(part.stranger for part in others.values())
         said = track if explained is None else msgspec.structs.replace(track, known=explained.by)
-        convinced, speaks = policy.convincing(self.witnesses, track, settings), True
+        convinced, speaks = policy.convincing(self.witnesses, track, settings, beside=bool(others)), True
         if owner is None:
             if not convinced:
                 return

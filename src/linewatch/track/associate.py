@@ -22,7 +22,7 @@ IMPOSSIBLE: Final = 1e6  # cost of a pair outside the gate
 MOST_ROUNDS: Final = 60
 SETTLED: Final = 1e-4
 MOST_RATIO: Final = 1e3  # a single detection never counts for more than this against noise
-USUAL_ODDS: Final = 3.0  # a sensor that calls a detection real at these odds says no more than its false rate does
+USUAL_ODDS: Final = 6.0  # a sensor that calls a detection real at these odds says no more than its false rate does
 
 
 @njit(cache=True, nogil=True)

@@ -47,18 +47,19 @@ def know(tracks: NDArray[Any], movers: tuple[KnownMover, ...], now_ns: int) -> N
 
 
 def _near(tracks: NDArray[Any], mover: KnownMover, age_s: float) -> list[int]:
-    """Rows of tracks that may be this mover, nearest first; those that only were it before come last."""
+    """Rows of tracks that may be this mover: those that were it before, then the nearest; last those that only were."""
     # Where the track was when the report was true: a vehicle is far from where it last said it is.
     far = np.abs(tracks["chainage_m"] - age_s * tracks["velocity_mps"] - mover.chainage_m)
     # A young track hardly knows its speed, and so not where it was.
     was_m2 = tracks["p_xx"] - 2.0 * age_s * tracks["p_xv"] + age_s**2 * tracks["p_vv"]
     spread = np.sqrt(was_m2 + mover.chainage_sigma_m**2 + (WANDER_MPS * age_s) ** 2)
     near = far <= np.minimum(NEAR_SIGMA * spread, FURTHEST_M)
-    kept = ~near & (tracks["known"] == number_of(mover))
+    before = tracks["known"] == number_of(mover)
+    kept = ~near & before
     kept &= np.abs(tracks["chainage_m"] - mover.chainage_m) <= FURTHEST_M + KEPT_MPS * age_s
     if mover.offset_m is not None and not math.isnan(mover.offset_m):
         with np.errstate(invalid="ignore"):
             aside = np.abs(tracks["offset_m"] - mover.offset_m) > NEAR_SIGMA * np.sqrt(tracks["p_yy"] + spread**2)
         near &= ~aside
     rows = np.flatnonzero(near | kept)
-    return [int(row) for row in rows[np.lexsort((rows, far[rows], kept[rows]))]]
+    return [int(row) for row in rows[np.lexsort((rows, far[rows], ~before[rows], kept[rows]))]]

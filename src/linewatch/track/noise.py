@@ -13,16 +13,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linewatch.track.performance import Watch
+from linewatch.track.performance import SILENCE_ALIKE, Watch
 
 MEMORY_S: Final = 30.0
 """Time constant of the learning: longer than one mover stays at one sensor, shorter than weather takes to turn."""
-LEAST_MEMORY_S: Final = 5.0
+LEAST_MEMORY_S: Final = 1.0
 """... but at the beginning only as long as was listened: a watch that starts in noise knows it soon."""
-NEWCOMERS_PER_KM_H: Final = 60.0
+NEWCOMERS_PER_KM_H: Final = 6.0
 """Movers that come into sight of a kilometre in the busiest hour; sets how much noise it takes to doubt."""
 USUAL_TIMES: Final = 5.0
 """Below this many times the usual false rate of its kind, a sensor is believed as it says."""
+DENSE_PER_M_S: Final = 1e-3
+"""So many false detections per metre and second, of all kinds together, come by chance as often as a mover's own."""
+DENSE_ALIKE: Final = 0.5
+"""There, what one more silent sensor adds to what silence says (`SILENCE_ALIKE` elsewhere; both *assumed*)."""
 
 
 class NoiseFloor:
@@ -63,6 +67,15 @@ class NoiseFloor:
         out = scan.copy()
         out["clutter_per_m"] = np.maximum(scan["clutter_per_m"], noise[self._kind[scan["sensor"]]] * scan["look_s"])
         return out
+
+    def silence_share(self, noise: NDArray[np.float64]) -> float:
+        """What one more silent sensor adds to what silence says.
+
+        Who is missed by one sensor is likely missed by others for the same reason, so their silence counts little. But
+        where false detections are dense, what bears a track out may be chance, and chance is found out by the rest.
+        """
+        dense = min(float(noise[:-1].sum()) / DENSE_PER_M_S, 1.0)
+        return SILENCE_ALIKE + (DENSE_ALIKE - SILENCE_ALIKE) * dense
 
     def doubted(self, scan: NDArray[Any], noise: NDArray[np.float64]) -> NDArray[Any]:
         """The scan with the probabilities that its detections have as beginnings of something new."""

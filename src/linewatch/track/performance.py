@@ -56,6 +56,9 @@ SCAN_GUARD_M: Final = 20.0
 SILENCE_ALIKE: Final = 0.1
 """Share that one more silent sensor adds to what silence says (*assumed*; the common cause of `site.performance`)."""
 LEAST_WIDTH_M: Final = 10.0
+LOOKS_PER_EVENT: Final = 5.0
+"""What only reports events speaks once in so many looks of somebody who is there (*assumed*): as its silence tells
+nothing, more would make one that reports at random ever surer."""
 
 
 class Watch:
@@ -75,7 +78,9 @@ class Watch:
             kind.pd_fraction if (pd := sensor.performance.pd_walk_fraction) is None else pd
             for sensor, kind in zip(sensors, kinds, strict=True)
         ]
-        self.detect: NDArray[np.float64] = np.clip(np.array(detect, dtype=np.float64), 0.0, MOST_DETECT)
+        speaks = np.array([kind.silence_speaks for kind in kinds], dtype=bool)
+        often = np.where(speaks, 1.0, 1.0 / LOOKS_PER_EVENT)
+        self.detect: NDArray[np.float64] = np.clip(np.array(detect, dtype=np.float64), 0.0, MOST_DETECT) * often
         look_s = np.array([kind.look_s for kind in kinds], dtype=np.float64)
         self.look_s: NDArray[np.float64] = look_s
         far_per_day = [
@@ -87,7 +92,6 @@ class Watch:
         self.clutter_per_m: NDArray[np.float64] = (
             np.array(far_per_day, dtype=np.float64) / SECONDS_PER_DAY * look_s / width_m
         )
-        speaks = np.array([kind.silence_speaks for kind in kinds], dtype=bool)
         self.feels: NDArray[np.int64] = np.array([kind.feels for kind in kinds], dtype=np.int64)
         names = list(KINDS)
         self.kind: NDArray[np.int64] = np.array([names.index(sensor.kind) for sensor in sensors], dtype=np.int64)
@@ -160,11 +164,12 @@ def silence_evidence(
     slow: NDArray[np.int64],
     now_ns: int,
     period_s: float,
+    alike: float,
 ) -> NDArray[np.float64]:
     """(n,) evidence against each track by the silence of one tick, in units of -ln(1 - Pd).
 
     Of the sensors that reach it, are not out and did not hear it in this tick (`heard`, bit mask), the strongest
-    counts in full and all others by `SILENCE_ALIKE`: somebody who stands, or is in dead ground, is missed by all.
+    counts in full and all others by the share `alike`: somebody who stands, or is in dead ground, is missed by all.
     `slow` has the sensors that report late (`track.reach`): their silence is what they have reported just now.
     """
     out = np.zeros(len(tracks))
@@ -191,5 +196,5 @@ def silence_evidence(
             word = silence_per_s[s] * left * span_s
             out[i] += word
             strongest = max(strongest, word)
-        out[i] = strongest + SILENCE_ALIKE * (out[i] - strongest)
+        out[i] = strongest + alike * (out[i] - strongest)
     return out

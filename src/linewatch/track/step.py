@@ -117,7 +117,7 @@ class TrackStep:
             heard.append((doubted, free))
         predict(work.tracks, tick.time_ns, self._settings.acceleration_m2ps3, self._settings.life_s)
         slow = brought_up(known.slow, next((i for i in items if isinstance(i, Reports)), None))
-        self._weigh_silence(work, outages, slow, tick)
+        self._weigh_silence(work, outages, slow, self._noise.silence_share(known.noise), tick)
         self._fuse(work)
         self._end(work, slow, tick, quiet=quiet)
         count(work.tracks, self._settings.group_width)
@@ -265,13 +265,16 @@ class TrackStep:
 
     # The end of a tick --------------------------------------------------------------------------------------
 
-    def _weigh_silence(self, work: Work, outages: tuple[Outage, ...], slow: NDArray[np.int64], tick: Tick) -> None:
+    def _weigh_silence(
+        self, work: Work, outages: tuple[Outage, ...], slow: NDArray[np.int64], alike: float, tick: Tick
+    ) -> None:
         """What sensors say that should have seen and did not."""
         if not len(work.tracks):
             return
         watch = self._watch
         sensors = (watch.from_m, watch.to_m, watch.silence_per_s, watch.blind(outages))
-        evidence = silence_evidence(work.tracks, work.heard, *sensors, slow, tick.time_ns, tick.period_ns / NS_PER_S)
+        period_s = tick.period_ns / NS_PER_S
+        evidence = silence_evidence(work.tracks, work.heard, *sensors, slow, tick.time_ns, period_s, alike)
         delete.weigh_silence(work.tracks, evidence)
 
     def _fuse(self, work: Work) -> None:

@@ -226,7 +226,7 @@ def test_what_has_only_just_come_beside_a_patrol_takes_part_and_calls_nobody_yet
 
 def test_a_stranger_beside_a_patrol_is_called_however_often_the_patrol_reports() -> None:
     watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
-    for at in (2, 3):
+    for at in (11, 12):
         watch.at(at, track(at, name="t2", intent="along", **BESIDE), patrol(at, detections=20 + at))
     assert watch.only.tracks == ("t1", "t2")
     priorities = [i.priority for i in watch.out if isinstance(i, Incident)]
@@ -235,9 +235,17 @@ def test_a_stranger_beside_a_patrol_is_called_however_often_the_patrol_reports()
 
 def test_a_stranger_beside_a_patrol_who_is_not_seen_for_a_while_is_called_still() -> None:
     watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
-    watch.at(2, track(2, name="t2", intent="along", **BESIDE), patrol(2, detections=22))
-    watch.at(3, track(3, name="t2", intent="along", state="coasting", **BESIDE), patrol(3, detections=24))
+    watch.at(11, track(11, name="t2", intent="along", **BESIDE), patrol(11, detections=22))
+    watch.at(12, track(12, name="t2", intent="along", state="coasting", **BESIDE), patrol(12, detections=24))
     assert watch.only.priority == 3
+
+
+def test_a_patrol_that_is_seen_double_for_a_moment_calls_nobody() -> None:
+    watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
+    for at in (2, 3):
+        double = track(at, name="t2", first_ns=T0_NS + 2 * S, intent="along", **BESIDE)
+        watch.at(at, double, patrol(at, detections=20 + at))
+    assert watch.only.priority == 5 and watch.only.tracks == ("t1",)
 
 
 def test_wind_on_the_fence_is_a_note_and_a_hand_on_it_a_call() -> None:
