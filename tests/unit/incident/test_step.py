@@ -274,7 +274,7 @@ def test_wind_that_may_be_a_hand_is_a_call() -> None:
 
 def test_a_patrol_does_not_end_the_care_for_a_stranger_beside_it() -> None:
     watch = Watch().at(0, PATROL).at(1, patrol(1, detections=20))
-    for at in range(2, 6):
+    for at in range(2, 13):
         watch.at(at, track(at, name="t2", parents=("t1",), intent="along"), patrol(at, detections=20 + at))
     (vigil,) = watch.state.vigils.values()
     assert not vigil.known
