@@ -188,7 +188,7 @@ def _on_site(state: IncidentStepState, act: OperatorAct, site: Site, settings: D
                 f"call_off: id: found {dict(act.values).get('id')!r}; allowed: {', '.join(state.activities) or 'none'}"
             )
     elif act.move in (*looking.MOVES, *placing.MOVES):
-        return (looking if act.move in looking.MOVES else placing).problem_with(site, act)
+        return looking.problem_with(site, act) if act.move in looking.MOVES else placing.problem_with(site, act)
     elif act.move == "note":
         return "" if act.reason.strip() else "note needs a reason in words"
     else:

@@ -12,7 +12,7 @@ def test_the_pages_of_the_queue_together_are_the_queue(console: Console) -> None
     console.sign_in("look1")
     whole = [each["id"] for each in console.client.get("/api/incidents").json()["incidents"]]
     assert len(whole) >= 2
-    pages = []
+    pages: list[str] = []
     while page := console.client.get(f"/api/incidents?limit=1&skip={len(pages)}").json()["incidents"]:
         pages += [each["id"] for each in page]
     assert pages == whole
