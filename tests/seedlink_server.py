@@ -116,6 +116,8 @@ class SeedLinkServer:
         station = ""
         try:
             for line in _lines(link):
+                # Whoever sees in `asked` that a client is there feeds what it is to get.
+                begin = self.ring[-1].number + 1 if self.ring else 0
                 self.asked.append(line)
                 verb, *words = line.split()
                 if verb == "HELLO":
@@ -137,7 +139,7 @@ class SeedLinkServer:
                     wanted[station] = (wanted[station][0], number)
                     link.sendall(b"OK\r\n")
                 elif verb == "END":
-                    self._spawn(self._stream, link, dict(wanted))
+                    self._spawn(self._stream, link, dict(wanted), begin)
                 elif verb in ("INFO", "BYE"):
                     continue
                 else:
@@ -145,8 +147,7 @@ class SeedLinkServer:
         except OSError:
             return
 
-    def _stream(self, link: socket.socket, wanted: dict[str, tuple[list[str], int | None]]) -> None:
-        begin = self.ring[-1].number + 1 if self.ring else 0
+    def _stream(self, link: socket.socket, wanted: dict[str, tuple[list[str], int | None]], begin: int) -> None:
         sent: set[int] = set()
         with suppress(OSError):
             while True:

@@ -215,11 +215,12 @@ def test_a_stop_while_a_file_cannot_be_read_yet_does_not_lose_it(
 
     for number in range(2):
         write_das(tmp_path / f"{number}.h5", made[1000 * number : 1000 * (number + 1)], start_ns + number * S)
-    with monkeypatch.context() as patch, listening(folder=tmp_path) as first:
+    with monkeypatch.context() as patch:
         patch.setattr("linewatch.sources.das.folder_source.TRIES", 1_000_000)
         patch.setattr("linewatch.sources.das._reading.scan_das", not_yet)
-        first.until(lambda: len(tried) > 1)
-        position = first.source.position()
+        with listening(folder=tmp_path) as first:
+            first.until(lambda: len(tried) > 1)
+            position = first.source.position()
     assert set(tried) == {"0.h5"} and first.rows() == 0
     with listening(position, folder=tmp_path) as second:
         second.until(lambda: second.rows() == 2000)
@@ -228,11 +229,12 @@ def test_a_stop_while_a_file_cannot_be_read_yet_does_not_lose_it(
 
 def test_a_stop_within_a_file_gives_no_sample_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_das(tmp_path / "0.h5", samples(1000), time.time_ns() - 3 * S)
-    with monkeypatch.context() as patch, listening(folder=tmp_path) as first:
+    with monkeypatch.context() as patch:
         patch.setattr("linewatch.sources.das.folder_source.PIECE_BYTES", 100 * CHANNELS * 4)
         patch.setattr("linewatch.sources.das.folder_source.MOST_PIECES", 1)
-        first.until(lambda: first.rows() >= 300)
-        position = first.source.position()
+        with listening(folder=tmp_path) as first:
+            first.until(lambda: first.rows() >= 300)
+            position = first.source.position()
     assert first.rows() < 1000
     with listening(position, folder=tmp_path) as second:
         second.until(lambda: second.health("heartbeat"))
