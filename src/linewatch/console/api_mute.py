@@ -114,8 +114,8 @@ ENDPOINTS: Final = (
         problems=_PROBLEMS,
     ),
     Endpoint(
-        *("POST", "/api/sensors/{sensor}/threshold", "correctThreshold"),
-        *("Raise or lower a threshold by some dB, or set it back", threshold, ActDone, TUNERS),
+        *("POST", "/api/sensors/{sensor}/threshold", "correctThreshold", "Raise, lower or set back a threshold"),
+        *(threshold, ActDone, TUNERS),
         body=Threshold,
         problems=_PROBLEMS,
     ),
