@@ -215,9 +215,9 @@ class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships 
         key = _key(ctx)
         if key not in self._works:
             self._set_up(key)
-        elif not self._turns.is_due(ctx, _ALL, timestamp) and not self._works[key][2].waits:
-            return
-        yield from self._look()
+        # Timers that only stand by do not wait for anybody: they are many, and each would hold up the rest.
+        if self._turns.is_due(ctx, _ALL, timestamp):
+            yield from self._look()
         if any(together.waiting for together in self._together.values()):
             self._turns.ask(ctx, _ALL, _RETRY_MS)
 
@@ -229,13 +229,18 @@ class Sections(KeyedProcessFunction):  # type: ignore[misc]  # the engine ships 
     def _look(self) -> Iterator[Any]:
         """Let all who wait go on, for a while, as others hand over."""
         end_ns = self._clock.now_ns() + _WAIT_NS
-        while True:
-            for run, together in self._together.items():
-                yield from self._advance(run, together.waiting)
-            waits = any(together.waits_for_others for together in self._together.values())
-            if not waits or self._clock.now_ns() > end_ns:
+        for run, together in self._together.items():
+            yield from self._advance(run, together.waiting)
+        while self._clock.now_ns() < end_ns:
+            stuck = [
+                (run, work) for run, each in self._together.items() for work in each.waiting if work.waits_for_others
+            ]
+            if not stuck:
                 return
             self._clock.wait_until_ns(self._clock.now_ns() + _POLL_NS // 4)
+            for run, work in stuck:
+                if not work.waits_for_others:
+                    yield from self._advance(run, [work])
 
     def _advance(self, run: str, works: list[SectionWork]) -> Iterator[Any]:
         parts = self._together[run].advance(works)

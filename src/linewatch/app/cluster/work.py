@@ -302,11 +302,6 @@ class Together:
         """Sections with something that could not be done yet."""
         return [work for work in self._works.values() if work.waits]
 
-    @property
-    def waits_for_others(self) -> bool:
-        """Whether somebody waits for a section of another process."""
-        return any(work.waits_for_others for work in self._works.values())
-
     def advance(self, works: Iterable[SectionWork]) -> list[Part]:
         """Let these do what they can, and after each whoever waited for it."""
         parts: list[Part] = []
