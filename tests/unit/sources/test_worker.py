@@ -139,7 +139,7 @@ def test_an_error_that_nobody_expected_is_told_and_the_source_is_tried_again(
     (about,) = polled.health("ZeroDivisionError")
     assert (about.condition, about.sensor) == ("link_lost", sensor)
     assert "a fault of our own" in about.text and ".py:" in about.text
-    assert not source._worker._thread.is_alive()
+    until(lambda: not source._worker._thread.is_alive(), 15.0, "its end")  # who waits for an answer is not waited for
 
 
 def test_while_it_waits_to_try_again_the_status_is_down_with_the_type_of_the_error(
