@@ -45,7 +45,7 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ}) as process:
         address = f"http://127.0.0.1:{door}"
         try:
-            until(lambda: answers(address), 60.0, "a console")
+            until(lambda: answers(address), 150.0, "a console")
             yield Yard(folder, address, radars)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -61,7 +61,7 @@ def answers(address: str) -> bool:
 
 @pytest.fixture
 def at_the_site(browser: Browser, yard: Yard) -> Iterator[Page]:
-    until(lambda: answers(yard.address), 60.0, "a console that shows the last version")
+    until(lambda: answers(yard.address), 150.0, "a console that shows the last version")
     with browser.new_context(viewport={"width": 1600, "height": 1000}) as context:
         tab = Tab(context, yard.address)
         page = tab.sign_in("mend1", PASSWORD)
