@@ -77,6 +77,7 @@ def open_first(walk: Walk) -> None:
     expect(panel.get_by_text("Why it was raised")).to_be_visible()
     for heading in ("Checklist", "Cameras that can look", "Sensors that saw it", "Timeline"):
         expect(panel.get_by_text(heading).first).to_be_visible()
+    expect(walk.page.locator("[data-move=acknowledge]")).to_be_visible()
 
 
 def acknowledge(walk: Walk) -> None:
@@ -86,12 +87,14 @@ def acknowledge(walk: Walk) -> None:
     expect(state).to_contain_text("Acknowledged")
     walk.page.keyboard.press("z")
     expect(state).not_to_contain_text("Acknowledged")
+    expect(walk.page.locator("[data-move=acknowledge]")).to_be_visible()
     walk.page.keyboard.press("a")
     expect(state).to_contain_text("Acknowledged")
 
 
 def assess(walk: Walk) -> None:
     """Say what it was"""
+    expect(walk.page.locator("[data-move=assess]")).to_be_visible()
     walk.page.keyboard.press("s")
     form = walk.page.get_by_test_id("move-form")
     form.get_by_label("Genuine").check()
@@ -102,6 +105,7 @@ def assess(walk: Walk) -> None:
 
 def close(walk: Walk) -> None:
     """Close it, with what became of the people"""
+    expect(walk.page.locator("[data-move=close]")).to_be_visible()
     walk.page.keyboard.press("c")
     form = walk.page.get_by_test_id("move-form")
     form.get_by_label("Outcome").select_option(label="Turned back")
