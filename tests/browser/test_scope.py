@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.brokers import until
 from tests.browser.conftest import Tab
 from tests.browser.test_console_page import AXE, LEVEL_AA, keep_picture
 from tests.unit.console.bench import PASSWORD, Console
@@ -37,9 +38,7 @@ def test_a_channel_is_looked_at_live_and_its_threshold_corrected_and_set_back(
         expect(page.get_by_test_id("scope-floor")).to_contain_text(".")
         seen = int(scope.get_attribute("data-frames") or 0)
         # A second of the watch is twenty frames; on a machine that has much else to do they come later.
-        page.wait_for_function(
-            f"+document.querySelector('[data-testid=scope]').dataset.frames >= {seen + 20}", timeout=20_000
-        )
+        until(lambda: int(scope.get_attribute("data-frames") or 0) >= seen + 20, 20.0, "a second of the watch")
         before = float(page.get_by_test_id("scope-threshold").inner_text().removesuffix(" dB"))
 
         acts = page.get_by_test_id("channel-acts")
@@ -50,9 +49,8 @@ def test_a_channel_is_looked_at_live_and_its_threshold_corrected_and_set_back(
         expect(page.get_by_test_id("scope-correction")).to_have_text("+6 dB")
         expect(page.get_by_test_id("corrections")).to_contain_text("raised by 6 dB")
         expect(page.get_by_test_id("scope-matters")).to_contain_text("lorries on gravel")
-        page.wait_for_function(
-            f"parseFloat(document.querySelector('[data-testid=scope-threshold]').innerText) > {before + 4.0}"
-        )
+        threshold = page.get_by_test_id("scope-threshold")
+        until(lambda: float(threshold.inner_text().removesuffix(" dB")) > before + 4.0, 20.0, "the higher threshold")
         keep_picture(page, "console-scope")
         found = page.evaluate(
             "async (tags) => (await axe.run({runOnly: tags})).violations.map(v => [v.id, v.nodes.map(n => n.html)])",

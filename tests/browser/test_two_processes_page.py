@@ -41,7 +41,7 @@ for line in sys.stdin:
 # Names of things and people, which no language changes.
 DATA = re.compile(
     r"Linewatch|bench|watch1|Gate|Stream|Radar|Post \d|main|S01|seat \d|system|· ?Operator|UTC[+\d:]*|Esc|Enter"
-    r"|(cam|fence|fibre|geo|radar|pir)-\d+|English|Polski"
+    r"|(cam|fence|fibre|geo|radar|pir)-\d+|English|Polski|\d+ min"
 )
 TEXTS = """() => {
   const found = new Set(), walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -69,7 +69,13 @@ def movers(seed: int, ticks: int, shift_ns: int = 0) -> list[list[Item]]:
     for number in range(ticks):
         seconds = number / 4 + shift_ns / S
         batch: list[Item] = [
-            track(seconds, name, state="ended" if rng.random() < 0.1 else "confirmed", chainage_m=rng.uniform(0, 24))
+            track(
+                seconds,
+                name,
+                state="ended" if rng.random() < 0.1 else "confirmed",
+                chainage_m=rng.uniform(0, 24),
+                first_ns=T0_NS + shift_ns,
+            )
             for name in ("t1", "t2")
             if rng.random() < 0.3
         ]

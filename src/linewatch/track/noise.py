@@ -21,6 +21,8 @@ LEAST_MEMORY_S: Final = 1.0
 """... but at the beginning only as long as was listened: a watch that starts in noise knows it soon."""
 NEWCOMERS_PER_KM_H: Final = 6.0
 """Movers that come into sight of a kilometre in the busiest hour; sets how much noise it takes to doubt."""
+LEAST_FALSE: Final = 0.3
+"""Before so many false detections of its kind stand behind it, a density is the chance of one or two, and not known."""
 USUAL_TIMES: Final = 5.0
 """Below this many times the usual false rate of its kind, a sensor is believed as it says."""
 DENSE_PER_M_S: Final = 1e-3
@@ -62,10 +64,17 @@ class NoiseFloor:
         new: NDArray[np.float64] = keep * noise[:-1] + (1.0 - keep) * false / (self._width_m * period_s)
         return np.append(np.maximum(new, self._usual), min(heard_s + period_s, MEMORY_S))
 
+    def _known(self, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(kinds,) the density to reckon with: the usual one where too little was heard to know another."""
+        told: NDArray[np.bool_] = noise[:-1] * self._width_m * max(noise[-1], LEAST_MEMORY_S) >= LEAST_FALSE
+        return np.where(told, noise[:-1], self._usual)
+
     def among_noise(self, scan: NDArray[Any], noise: NDArray[np.float64]) -> NDArray[Any]:
         """The scan with the density of false detections, per look, that each of its detections stands among."""
         out = scan.copy()
-        out["clutter_per_m"] = np.maximum(scan["clutter_per_m"], noise[self._kind[scan["sensor"]]] * scan["look_s"])
+        out["clutter_per_m"] = np.maximum(
+            scan["clutter_per_m"], self._known(noise)[self._kind[scan["sensor"]]] * scan["look_s"]
+        )
         return out
 
     def silence_share(self, noise: NDArray[np.float64]) -> float:
@@ -74,17 +83,16 @@ class NoiseFloor:
         Who is missed by one sensor is likely missed by others for the same reason, so their silence counts little. But
         where false detections are dense, what bears a track out may be chance, and chance is found out by the rest.
         """
-        dense = min(float(noise[:-1].sum()) / DENSE_PER_M_S, 1.0)
+        dense = min(float(self._known(noise).sum()) / DENSE_PER_M_S, 1.0)
         return SILENCE_ALIKE + (DENSE_ALIKE - SILENCE_ALIKE) * dense
 
     def doubted(self, scan: NDArray[Any], noise: NDArray[np.float64]) -> NDArray[Any]:
         """The scan with the probabilities that its detections have as beginnings of something new."""
-        noisy = noise[:-1] > USUAL_TIMES * self._usual
+        density = self._known(noise)
+        noisy = density > USUAL_TIMES * self._usual
         if not noisy.any():
             return scan
-        rare = np.where(noisy, np.minimum(NEWCOMERS_PER_KM_H / 3.6e6 / noise[:-1], 1.0), 1.0)[
-            self._kind[scan["sensor"]]
-        ]
+        rare = np.where(noisy, np.minimum(NEWCOMERS_PER_KM_H / 3.6e6 / density, 1.0), 1.0)[self._kind[scan["sensor"]]]
         out = scan.copy()
         p = scan["probability"]
         out["probability"] = p * rare / np.maximum(1.0 - p + p * rare, 1e-12)
